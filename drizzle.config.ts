@@ -1,0 +1,28 @@
+import { defineConfig } from "drizzle-kit";
+
+/** Tables that every realm has: tenants and the platform itself. */
+const realm = [
+  "./src/platform/tenancy/realm.tables.ts",
+  "./src/platform/tenancy/ledger.tables.ts",
+  "./src/platform/access/access.tables.ts",
+  "./src/features/users/users.tables.ts",
+  "./src/features/sessions/sessions.tables.ts",
+];
+
+const sets = {
+  tenant: realm,
+  control: [
+    ...realm,
+    "./src/platform/tenancy/registry.tables.ts",
+    "./src/features/registration/registration.tables.ts",
+  ],
+};
+
+/** `ROWHOUSE_SCHEMA=control|tenant` chooses the set; `npm run db:generate` runs both. */
+const set = process.env.ROWHOUSE_SCHEMA === "control" ? "control" : "tenant";
+
+export default defineConfig({
+  dialect: "sqlite",
+  schema: sets[set],
+  out: `./migrations/${set}`,
+});

@@ -1,0 +1,104 @@
+import { type Answer, send } from "./http.ts";
+
+/** The demo that `npm start` makes. Development only; the password is in the README. */
+export const DEMO = {
+  slug: "acme",
+  password: "correct-horse-battery",
+  admin: "admin@acme.test",
+  operator: "operator@rowhouse.test",
+} as const;
+
+/** What the steps share: how to reach the API, and what earlier steps learnt. */
+export interface Seeding {
+  readonly port: number;
+  /** Access token of the demo tenant's admin. */
+  token?: string;
+}
+
+/** One thing that the demo has. Runs at every start, so it must not mind that it is there already. */
+export interface SeedStep {
+  readonly name: string;
+  run(seeding: Seeding): Promise<void>;
+}
+
+/** In order; later features add theirs at the end. */
+export const SEED_STEPS: readonly SeedStep[] = [
+  { name: "tenant acme", run: registerTenant },
+  { name: "manager", run: (seeding) => addUser(seeding, "manager", "Mara", "Manager") },
+  { name: "user", run: (seeding) => addUser(seeding, "user", "Uma", "User") },
+  { name: "readonly", run: (seeding) => addUser(seeding, "readonly", "Rhea", "Reader") },
+];
+
+/**
+ * Makes the demo through the API, as a customer would.
+ *
+ * @throws Error naming the step that failed and what the API answered
+ */
+export async function seed(port: number, steps: readonly SeedStep[] = SEED_STEPS): Promise<void> {
+  const seeding: Seeding = { port };
+  for (const step of steps) {
+    try {
+      await step.run(seeding);
+    } catch (error) {
+      throw new Error(`The demo's "${step.name}" failed: ${(error as Error).message}`);
+    }
+  }
+}
+
+async function registerTenant(seeding: Seeding): Promise<void> {
+  const answer = await send({
+    port: seeding.port,
+    method: "POST",
+    path: "/api/v1/auth/register",
+    body: {
+      company_name: "Acme Inc.",
+      slug: DEMO.slug,
+      admin_email: DEMO.admin,
+      admin_password: DEMO.password,
+      admin_first_name: "Ada",
+      admin_last_name: "Admin",
+    },
+  });
+  seeding.token = tokenIn(answer.status === 409 ? await signIn(seeding) : expect2xx(answer));
+}
+
+function signIn({ port }: Seeding): Promise<Answer> {
+  return onTenantDoor(port, "/api/v1/auth/login", {
+    email: DEMO.admin,
+    password: DEMO.password,
+  }).then(expect2xx);
+}
+
+async function addUser(
+  { port, token }: Seeding,
+  role: string,
+  firstName: string,
+  lastName: string,
+): Promise<void> {
+  const body = {
+    email: `${role}@acme.test`,
+    password: DEMO.password,
+    first_name: firstName,
+    last_name: lastName,
+    role,
+  };
+  const answer = await onTenantDoor(port, "/api/v1/users", body, token);
+  if (answer.status !== 409) expect2xx(answer);
+}
+
+function onTenantDoor(port: number, path: string, body: unknown, token?: string): Promise<Answer> {
+  const headers = token ? { authorization: `Bearer ${token}` } : undefined;
+  const door = `${DEMO.slug}.localhost`;
+  return send({ port, door, method: "POST", path, body, ...(headers ? { headers } : {}) });
+}
+
+function tokenIn(answer: Answer): string {
+  const { access_token } = JSON.parse(answer.text) as { access_token?: unknown };
+  if (typeof access_token !== "string") throw new Error("the answer has no access_token");
+  return access_token;
+}
+
+function expect2xx(answer: Answer): Answer {
+  if (answer.status >= 200 && answer.status < 300) return answer;
+  throw new Error(`${answer.status} ${answer.text.slice(0, 300)}`);
+}

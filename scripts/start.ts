@@ -1,0 +1,109 @@
+/**
+ * `npm start`: everything that a fresh clone needs to serve, then the server itself.
+ *
+ * Makes local secrets, migrates the control database, makes the demo operator and tenant, and stays
+ * in the foreground until Ctrl-C. Running it again changes nothing that is there.
+ *
+ *   PORT             port to serve on (8787)
+ *   ROWHOUSE_STATE   directory of the local databases (.rowhouse/state)
+ *   ROWHOUSE_DEV_VARS  file of the local secrets (.dev.vars)
+ *
+ * With --end-with-parent it also stops when the program that started it is gone: npm dies of a
+ * signal without passing it on.
+ */
+import { relative } from "node:path";
+import { startCronClock } from "./lib/cron-clock.ts";
+import { startDevServer } from "./lib/dev-server.ts";
+import { devVarsFile, ensureDevVars } from "./lib/dev-vars.ts";
+import { createOperator } from "./lib/operator.ts";
+import { stateDirectory } from "./lib/paths.ts";
+import { LOCAL_POOL_SIZE } from "./lib/pool.ts";
+import { chosenPort, isFree } from "./lib/port.ts";
+import { readConfig, writeConfig } from "./lib/render-config.ts";
+import { DEMO, seed } from "./lib/seed.ts";
+import { localHome, runWrangler, stopWranglers } from "./lib/wrangler.ts";
+
+let stopping = false;
+
+async function start(): Promise<void> {
+  const port = chosenPort();
+  if (!(await isFree(port))) {
+    throw new Error(
+      `Port ${port} is taken by another program. Stop it, or choose another port: PORT=8788 npm start`,
+    );
+  }
+  const state = stateDirectory();
+  const devVars = devVarsFile();
+  if (ensureDevVars(devVars)) say(`Made ${shown(devVars)} with fresh secrets.`);
+  const config = writeConfig(LOCAL_POOL_SIZE);
+  const { persistTo, env } = localHome(state);
+  const local = ["--local", "--persist-to", persistTo, "--config", config];
+
+  say("Migrating the control database …");
+  await runWrangler(["d1", "migrations", "apply", "CONTROL_DB", ...local], env);
+  await createOperator({ email: DEMO.operator, password: DEMO.password }, { args: local, env });
+
+  say("Starting the server …");
+  const server = await startDevServer({ port, config, devVars, persistTo, env, onLine: say });
+  await seed(port);
+  const stopClock = startCronClock(port, readConfig().triggers?.crons ?? [], say);
+  say(welcome(port, shown(state)));
+
+  const reason = await server.ended;
+  stopClock();
+  if (!stopping) throw new Error(reason);
+}
+
+function welcome(port: number, state: string): string {
+  const acme = `http://${DEMO.slug}.localhost:${port}`;
+  const login = JSON.stringify({ email: DEMO.admin, password: DEMO.password });
+  return `
+Rowhouse is ready on http://localhost:${port}
+
+  The demo tenant's door   ${acme}/docs
+  The platform's door      http://localhost:${port}/docs
+
+  Sign in as the demo tenant's admin:
+
+  curl -s ${acme}/api/v1/auth/login \\
+    -H 'content-type: application/json' \\
+    -d '${login}'
+
+  Ctrl-C stops it. The data is in ${state}; delete that directory to begin anew.
+`;
+}
+
+/** A path as a person would type it here. */
+function shown(path: string): string {
+  const here = relative(process.cwd(), path);
+  return here.startsWith("..") ? path : here || ".";
+}
+
+function say(line: string): void {
+  console.log(line);
+}
+
+async function stop(): Promise<void> {
+  if (stopping) return;
+  stopping = true;
+  await stopWranglers();
+  process.exit(0);
+}
+
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
+process.on("SIGHUP", stop);
+if (process.argv.includes("--end-with-parent")) {
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop(), 500).unref();
+}
+
+try {
+  await start();
+} catch (error) {
+  if (!stopping) {
+    console.error((error as Error).message);
+    await stopWranglers();
+    process.exit(1);
+  }
+}

@@ -1,0 +1,37 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { readCaller } from "./features/auth/index.ts";
+import { createReference } from "./features/reference/index.ts";
+import { createAuthenticator } from "./platform/access/authenticate.ts";
+import type { AppEnv } from "./platform/http/context.ts";
+import { onError } from "./platform/http/errors.ts";
+import { crossOrigin, securityHeaders } from "./platform/http/headers.ts";
+import { createNotFound } from "./platform/http/not-found.ts";
+import { requestLog } from "./platform/observe/request-log.ts";
+import { openDoor } from "./platform/tenancy/index.ts";
+import { rootRouters, routers } from "./registry.ts";
+
+/** The HTTP app: what every request passes, in order, and the routers behind it. */
+export function createApp(): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>({ getPath: pathOf });
+  const authenticate = createAuthenticator(readCaller);
+  app.onError(onError);
+  app.use(requestLog());
+  app.use(securityHeaders());
+  app.use(crossOrigin());
+  app.use(openDoor());
+  app.use(async (c, next) => {
+    c.set("authenticate", authenticate);
+    await next();
+  });
+  for (const router of rootRouters) app.route("/", router);
+  for (const router of routers) app.route("/api/v1", router);
+  app.route("/", createReference(app.openAPIRegistry));
+  app.notFound(createNotFound(app));
+  return app;
+}
+
+/** A trailing slash means the same. */
+function pathOf(request: Request): string {
+  const { pathname } = new URL(request.url);
+  return pathname === "/" ? pathname : pathname.replace(/\/+$/, "");
+}

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import { LOG_LEVELS } from "./platform/observe/logger.ts";
+
+const seconds = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+const Vars = z
+  .object({
+    /** A missing value means production, so that a forgotten setting never opens a door. */
+    ENVIRONMENT: z.enum(["production", "development", "test"]).default("production"),
+    /** Origin of the platform door; tenants live one label below its host. */
+    BASE_URL: z.url({ protocol: /^https?$/ }).transform((text) => new URL(text)),
+    /** Name of this deployment; tenants of other cells are not ours to serve. */
+    CELL: z.string().regex(/^[a-z0-9-]{1,40}$/),
+    REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
+    REGISTRATIONS_PER_IP_PER_DAY: seconds(5, 0, 1_000_000),
+    REGISTRATIONS_PER_DAY: seconds(200, 0, 1_000_000),
+    /** Life of an access token in seconds: 1 minute to 24 hours. */
+    ACCESS_TOKEN_SECONDS: seconds(900, 60, 86_400),
+    /** A refresh token dies when unused for so many seconds ... */
+    REFRESH_IDLE_SECONDS: seconds(7 * 86_400, 3_600, 30 * 86_400),
+    /** ... and a session ends after so many, used or not. */
+    SESSION_MAX_SECONDS: seconds(30 * 86_400, 3_600, 30 * 86_400),
+    /** Age at which a realm's signing key is followed by a new one. */
+    SIGNING_KEY_SECONDS: seconds(90 * 86_400, 86_400, 365 * 86_400),
+    /** Password hashes that may wait in one isolate before callers get 503. */
+    PASSWORD_QUEUE: seconds(4, 1, 1_000),
+    /** log2 of scrypt's N. OWASP's figure; less is refused outside tests. */
+    PASSWORD_SCRYPT_LN: seconds(14, 4, 17),
+    /** Origins that browsers may call from, separated by commas. */
+    CORS_ORIGINS: z
+      .string()
+      .default("")
+      .transform((text) => text.split(",").flatMap((part) => part.trim() || [])),
+    /** Largest JSON body in bytes. */
+    MAX_BODY_BYTES: seconds(1_048_576, 1_024, 10_485_760),
+    LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
+    /** `off` only in the log scan's tests. */
+    LOG_REDACTION: z.enum(["on", "off"]).default("on"),
+    VERSION: z.string().default("development"),
+    MASTER_KEY: z.string().transform((text): MasterKey => parseMasterKey(text)),
+  })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.PASSWORD_SCRYPT_LN >= 14, {
+    path: ["PASSWORD_SCRYPT_LN"],
+    message: "below 14 only in tests",
+  })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.LOG_REDACTION === "on", {
+    path: ["LOG_REDACTION"],
+    message: "is switched off only in tests",
+  })
+  .refine((vars) => vars.ENVIRONMENT !== "production" || vars.LOG_LEVEL !== "debug", {
+    path: ["LOG_LEVEL"],
+    message: "debug lines hold request bodies: not in production",
+  })
+  .refine((vars) => vars.ENVIRONMENT !== "production" || vars.BASE_URL.protocol === "https:", {
+    path: ["BASE_URL"],
+    message: "must be https in production",
+  });
+
+/** The Worker's variables and secrets, checked. */
+export type Settings = Readonly<z.output<typeof Vars>>;
+
+/** What Cloudflare hands to the Worker: bindings and raw settings. */
+export interface Bindings {
+  readonly CONTROL_DB: D1Database;
+  readonly ASSETS: Fetcher;
+  /** The pool (`TENANT_DB_...`) and the raw variables; read through `pool.ts` and {@link settingsOf}. */
+  readonly [name: string]: unknown;
+}
+
+const known = new WeakMap<object, Settings>();
+
+/**
+ * The settings of this isolate, validated on first use.
+ * @throws Error naming every wrong setting, without its value
+ */
+export function settingsOf(env: Bindings): Settings {
+  const seen = known.get(env);
+  if (seen) return seen;
+  const parsed = Vars.safeParse(env);
+  if (!parsed.success) {
+    const wrong = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new Error(`Settings are not valid. ${wrong.join("; ")}`);
+  }
+  known.set(env, parsed.data);
+  return parsed.data;
+}

@@ -1,0 +1,32 @@
+import type { Ctx } from "../../platform/context.ts";
+import { errorFields } from "../../platform/observe/logger.ts";
+import { platformCtx, type RealmDb, realm } from "../../platform/tenancy/index.ts";
+
+export type ServiceState = "ok" | "down";
+
+/** State of each part that an answer may need, without a word on why. */
+export interface Health {
+  readonly status: "ok" | "degraded";
+  readonly services: Readonly<Record<string, ServiceState>>;
+}
+
+/** Asks every part once. */
+export async function check(ctx: Ctx): Promise<Health> {
+  const parts: Record<string, RealmDb> = { control_database: platformCtx(ctx).db };
+  if (ctx.realm.slug !== null) parts.tenant_database = ctx.db;
+  const states = await Promise.all(
+    Object.entries(parts).map(async ([name, db]) => [name, await ask(ctx, name, db)] as const),
+  );
+  const healthy = states.every(([, state]) => state === "ok");
+  return { status: healthy ? "ok" : "degraded", services: Object.fromEntries(states) };
+}
+
+async function ask(ctx: Ctx, name: string, db: RealmDb): Promise<ServiceState> {
+  try {
+    await db.read((reader) => reader.select({ id: realm.id }).from(realm).limit(1), "primary");
+    return "ok";
+  } catch (error) {
+    ctx.log.error("part is down", { part: name, ...errorFields(error) });
+    return "down";
+  }
+}

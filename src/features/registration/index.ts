@@ -1,0 +1,5 @@
+/** How a company becomes a tenant. */
+export { registrationRouter } from "./registration.routes.ts";
+export { Registration, TenantSummary } from "./registration.schemas.ts";
+export { createTenant } from "./registration.service.ts";
+export { seedTenant } from "./seed.ts";

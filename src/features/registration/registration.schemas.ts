@@ -1,0 +1,51 @@
+import { z } from "@hono/zod-openapi";
+import { id, Time, text } from "../../platform/http/schemas.ts";
+import { isReservedSlug, isSlug } from "../../platform/tenancy/index.ts";
+import { SignedInUser } from "../auth/index.ts";
+import { Email, Password } from "../users/index.ts";
+
+export const Slug = z
+  .string()
+  .refine(isSlug, "must be 3 to 40 of a-z, 0-9 and dashes, with no dash at either end")
+  .refine((slug) => !isReservedSlug(slug), "is reserved")
+  .openapi({ example: "acme", description: "Name of the door. Never changes, never given again." });
+
+export const Registration = z
+  .strictObject({
+    company_name: text(200).openapi({ example: "Acme Inc." }),
+    slug: Slug,
+    admin_email: Email,
+    admin_password: Password,
+    admin_first_name: text(100).openapi({ example: "Ada" }),
+    admin_last_name: text(100).openapi({ example: "Lovelace" }),
+    invitation: z.string().max(200).optional().openapi({
+      description: "Needed where registration is by invitation.",
+    }),
+  })
+  .openapi("Registration");
+
+export const TenantSummary = z
+  .object({
+    id: id("tenant"),
+    slug: z.string(),
+    name: z.string(),
+    url: z.url().describe("The tenant's door."),
+    status: z.enum(["provisioning", "active", "suspended", "deactivated"]),
+  })
+  .openapi("TenantSummary");
+
+export const Registered = SignedInUser.extend({ tenant: TenantSummary }).openapi("Registered");
+
+export const NewInvitation = z
+  .strictObject({
+    expires_in_days: z.int().min(1).max(90).default(14),
+  })
+  .openapi("NewInvitation", { example: { expires_in_days: 14 } });
+
+export const Invitation = z
+  .object({
+    id: id("invitation"),
+    token: z.string().describe("Shown this once."),
+    expires_at: Time,
+  })
+  .openapi("Invitation");

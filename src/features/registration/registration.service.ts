@@ -1,0 +1,133 @@
+import type { z } from "zod";
+import { protectPassword, requireGoodPassword } from "../../platform/access/passwords.ts";
+import type { Ctx, PlatformCtx, SignedIn } from "../../platform/context.ts";
+import { sha256Hex } from "../../platform/crypto/digest.ts";
+import { fingerprint } from "../../platform/crypto/fingerprint.ts";
+import { randomToken } from "../../platform/crypto/random.ts";
+import { Failure } from "../../platform/problems.ts";
+import {
+  claimTenant,
+  commit,
+  enterTenant,
+  newId,
+  provisionTenant,
+  type Step,
+  tenantOrigin,
+} from "../../platform/tenancy/index.ts";
+import { type Entry, enter } from "../auth/index.ts";
+import { networkOf, newUser } from "../users/index.ts";
+import {
+  countRegistration,
+  insertInvitation,
+  slugExists,
+  sweepCounts,
+  useInvitation,
+} from "./registration.repository.ts";
+import type { Registration, TenantSummary } from "./registration.schemas.ts";
+import { sealSeed, seedTenant } from "./seed.ts";
+
+type Input = z.output<typeof Registration>;
+
+export interface Registered {
+  readonly tenant: z.input<typeof TenantSummary>;
+  readonly entry: Entry;
+}
+
+const EVERYBODY = "*";
+const DAY_MS = 86_400_000;
+
+/**
+ * Registers a company: slug, database, keys and admin. The tenant is usable when this returns.
+ * @throws Failure `registration-closed`, `invalid-invitation`, `registration-limit`, `slug-taken`,
+ * `pool-exhausted`, `validation-failed`, `overloaded`
+ */
+export async function register(ctx: PlatformCtx, input: Input): Promise<Registered> {
+  return createTenant(ctx, input, await admission(ctx, input));
+}
+
+/** Creates a tenant for an operator: no cap, no invitation. */
+export async function createTenant(
+  ctx: PlatformCtx,
+  input: Input,
+  admission: (tenantId: string) => readonly Step[] = () => [],
+): Promise<Registered> {
+  requireGoodPassword(input.admin_password, input.admin_email, "/admin_password");
+  // The claim decides; this only spares the loser a hash.
+  if (await slugExists(ctx.db, input.slug)) throw new Failure("slug-taken");
+  const person = {
+    email: input.admin_email,
+    first_name: input.admin_first_name,
+    last_name: input.admin_last_name,
+  };
+  const admin = newUser(
+    { ...person, role: "admin" },
+    await protectPassword(ctx, input.admin_password),
+  );
+  const id = newId("tenant");
+  const pendingSeed = await sealSeed(ctx, id, {
+    tenantName: input.company_name,
+    admin: {
+      ...person,
+      id: admin.id,
+      passwordHash: admin.passwordHash,
+      createdAt: admin.createdAt.getTime(),
+    },
+  });
+  await claimTenant(
+    ctx,
+    { id, slug: input.slug, name: input.company_name, pendingSeed },
+    admission(id),
+    [{ action: "tenant.claimed", target: id, details: { slug: input.slug } }],
+  );
+  await provisionTenant(ctx, id, seedTenant);
+  const entry = await enter(await enterTenant(ctx, input.slug), admin);
+  return {
+    tenant: {
+      id,
+      slug: input.slug,
+      name: input.company_name,
+      url: tenantOrigin(input.slug, ctx.settings.BASE_URL),
+      status: "active",
+    },
+    entry,
+  };
+}
+
+/**
+ * Makes an invitation.
+ * @returns the token, which only its holder has from now on
+ */
+export async function invite(ctx: SignedIn<PlatformCtx>, days: number) {
+  const id = newId("invitation");
+  const token = `rwi_${randomToken()}`;
+  const expiresAt = new Date(Date.now() + days * DAY_MS);
+  const row = { id, hash: await sha256Hex(token), createdAt: new Date(), expiresAt };
+  await commit(
+    ctx,
+    [insertInvitation(row)],
+    [{ action: "invitation.created", target: id, details: { expires_at: expiresAt } }],
+  );
+  return { id, token, expiresAt };
+}
+
+/** What has to hold, in the claim's own commit, for this caller to register. */
+async function admission(ctx: Ctx, input: Input): Promise<(tenantId: string) => readonly Step[]> {
+  const { REGISTRATION, REGISTRATIONS_PER_DAY, REGISTRATIONS_PER_IP_PER_DAY } = ctx.settings;
+  if (REGISTRATION === "closed") throw new Failure("registration-closed");
+  if (REGISTRATION === "invite" && input.invitation === undefined) {
+    throw new Failure("invalid-invitation", "Registration is by invitation.");
+  }
+  const invited = input.invitation === undefined ? null : await sha256Hex(input.invitation);
+  const day = new Date().toISOString().slice(0, 10);
+  const source = await fingerprint(
+    ctx.settings.MASTER_KEY,
+    { realm: ctx.realm.id, purpose: "registration-source" },
+    networkOf(ctx.request.ip),
+  );
+  return (tenantId) => [
+    countRegistration(day, source, REGISTRATIONS_PER_IP_PER_DAY, "source"),
+    countRegistration(day, EVERYBODY, REGISTRATIONS_PER_DAY, "all"),
+    sweepCounts(day),
+    ...(invited ? [useInvitation(invited, tenantId)] : []),
+  ];
+}

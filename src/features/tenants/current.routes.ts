@@ -1,0 +1,69 @@
+import { endpoint, mount } from "../../platform/http/endpoint.ts";
+import { createRouter } from "../../platform/http/router.ts";
+import * as current from "./current.service.ts";
+import { presentCurrent } from "./tenants.present.ts";
+import { CurrentTenant, CurrentTenantChanges } from "./tenants.schemas.ts";
+
+const TAG = "Tenant";
+
+export const currentTenantRouter = createRouter();
+
+mount(
+  currentTenantRouter,
+  endpoint({
+    method: "get",
+    path: "/tenants/current",
+    operationId: "getCurrentTenant",
+    summary: "The tenant of this door",
+    tag: TAG,
+    doors: "tenant",
+    access: "tenant:read",
+    response: { status: 200, description: "The tenant.", schema: CurrentTenant },
+  }),
+  {
+    handle: (ctx) => current.getCurrent(ctx),
+    present: (row, ctx) => ({ body: presentCurrent(row, ctx), version: row.version }),
+  },
+);
+
+mount(
+  currentTenantRouter,
+  endpoint({
+    method: "put",
+    path: "/tenants/current",
+    operationId: "updateCurrentTenant",
+    summary: "Change the tenant",
+    description: "Plan, slug, status and limits are not the tenant's to change.",
+    tag: TAG,
+    doors: "tenant",
+    access: "tenant:write",
+    body: CurrentTenantChanges,
+    response: { status: 200, description: "The tenant as changed.", schema: CurrentTenant },
+    problems: ["precondition-failed", "conflict"],
+  }),
+  {
+    handle: (ctx, { body, ifMatch }) => current.updateCurrent(ctx, body, ifMatch),
+    present: (row, ctx) => ({ body: presentCurrent(row, ctx), version: row.version }),
+  },
+);
+
+mount(
+  currentTenantRouter,
+  endpoint({
+    method: "delete",
+    path: "/tenants/current",
+    operationId: "leave",
+    summary: "Close the tenant",
+    description: "The door closes within 5 seconds. Operators can open it again for a while.",
+    tag: TAG,
+    doors: "tenant",
+    access: "tenant:write",
+    idempotency: "off",
+    response: { status: 204, description: "The tenant is deactivated." },
+    problems: ["precondition-failed", "tenant-state"],
+  }),
+  {
+    handle: (ctx, { ifMatch }) => current.leave(ctx, ifMatch),
+    present: () => ({}),
+  },
+);

@@ -1,0 +1,42 @@
+import type { z } from "zod";
+import type { Ctx } from "../../platform/context.ts";
+import { type TenantState, tenantOrigin } from "../../platform/tenancy/index.ts";
+import type { TenantSummary } from "../registration/index.ts";
+import type { RealmRow, TenantRow } from "./tenants.repository.ts";
+import type { CurrentTenant, Tenant } from "./tenants.schemas.ts";
+
+type Status = z.input<typeof TenantSummary>["status"];
+
+export function presentTenant(row: TenantRow, ctx: Ctx): z.input<typeof Tenant> {
+  return {
+    id: row.id,
+    slug: row.slug,
+    name: row.name,
+    url: tenantOrigin(row.slug, ctx.settings.BASE_URL),
+    status: statusOf(row.state),
+    state: row.state,
+    plan: row.plan,
+    cell: row.cell,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentTenant> {
+  return {
+    id: row.id,
+    slug: ctx.realm.slug ?? "",
+    name: row.name,
+    url: ctx.realm.origin,
+    status: row.status,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+/** The states of provisioning are one thing to everybody but operators. */
+function statusOf(state: TenantState): Status {
+  return state === "claimed" || state === "migrating" || state === "seeding"
+    ? "provisioning"
+    : state;
+}

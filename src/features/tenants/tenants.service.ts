@@ -1,0 +1,110 @@
+import type { PlatformCtx, SignedIn } from "../../platform/context.ts";
+import { errorFields } from "../../platform/observe/logger.ts";
+import { type Page, paginate } from "../../platform/pagination.ts";
+import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
+import { Failure } from "../../platform/problems.ts";
+import { commit, syncTenant, type TenantState } from "../../platform/tenancy/index.ts";
+import {
+  findTenant,
+  listTenants,
+  moveTenant,
+  type TenantRow,
+  updateTenant,
+} from "./tenants.repository.ts";
+
+/** From where an operator may move a tenant to where. */
+const MOVES = {
+  suspended: ["active", "suspended"],
+  active: ["active", "suspended", "deactivated"],
+  deactivated: ["active", "suspended", "deactivated"],
+} as const satisfies Partial<Record<TenantState, readonly TenantState[]>>;
+
+/** A state that an operator may ask for. */
+export type WantedState = keyof typeof MOVES;
+
+export function list(
+  ctx: SignedIn<PlatformCtx>,
+  query: { limit: number; cursor?: string | undefined; state?: TenantState | undefined },
+): Promise<Page<TenantRow>> {
+  const filters = { state: query.state };
+  return paginate(
+    ctx,
+    { list: "tenants", filters, limit: query.limit, cursor: query.cursor },
+    (after, count) => listTenants(ctx.db, filters, after, count),
+    (row) => [row.id],
+  );
+}
+
+/** @throws Failure `not-found` */
+export async function get(ctx: PlatformCtx, id: string, from?: "primary"): Promise<TenantRow> {
+  const tenant = await findTenant(ctx.db, id, from);
+  if (!tenant) throw new Failure("not-found");
+  return tenant;
+}
+
+/** @throws Failure `not-found`, `precondition-failed` */
+export async function update(
+  ctx: SignedIn<PlatformCtx>,
+  id: string,
+  changes: { readonly name?: string | undefined; readonly plan?: string | undefined },
+  ifMatch: IfMatch,
+): Promise<TenantRow> {
+  const before = await get(ctx, id, "primary");
+  requireVersion(ifMatch, before.version);
+  const next = {
+    name: changes.name ?? before.name,
+    plan: changes.plan ?? before.plan,
+    updatedAt: new Date(),
+    version: before.version + 1,
+  };
+  return commit(
+    ctx,
+    [updateTenant(id, before.version, next, lostRace(ifMatch))],
+    [
+      {
+        action: "tenant.updated",
+        target: id,
+        details: {
+          old: { name: before.name, plan: before.plan },
+          new: { name: next.name, plan: next.plan },
+        },
+      },
+    ],
+    { ...before, ...next },
+  );
+}
+
+/**
+ * Moves a tenant to a state: first in the registry, then in its own database, where it counts
+ * within 5 seconds. If that one does not answer, a job goes on trying.
+ * @throws Failure `not-found`, `tenant-state`, `precondition-failed`
+ */
+export async function move(
+  ctx: PlatformCtx,
+  id: string,
+  state: WantedState,
+  ifMatch: IfMatch = null,
+): Promise<TenantRow> {
+  const before = await get(ctx, id, "primary");
+  requireVersion(ifMatch, before.version);
+  const now = new Date();
+  const changes = {
+    state,
+    unsyncedSince: now,
+    deactivatedAt: state === "deactivated" ? (before.deactivatedAt ?? now) : null,
+    updatedAt: now,
+    version: before.version + 1,
+  };
+  const result = await commit(
+    ctx,
+    [moveTenant(id, MOVES[state], changes)],
+    [{ action: "tenant.state_changed", target: id, details: { from: before.state, to: state } }],
+    { ...before, ...changes },
+  );
+  try {
+    await syncTenant(ctx, id);
+  } catch (error) {
+    ctx.log.error("tenant state not synced yet", { tenant: id, ...errorFields(error) });
+  }
+  return result;
+}

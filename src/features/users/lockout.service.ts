@@ -1,0 +1,70 @@
+import { testPassword } from "../../platform/access/passwords.ts";
+import type { Ctx } from "../../platform/context.ts";
+import { Failure } from "../../platform/problems.ts";
+import { commit, type Step } from "../../platform/tenancy/index.ts";
+import {
+  countFailure,
+  EVERYWHERE,
+  forgive,
+  stillUnlocked,
+  sweepFailures,
+} from "./lockout.repository.ts";
+import { networkOf } from "./network.ts";
+
+/** Somebody claims to own an e-mail and shows a password. */
+export interface Attempt {
+  readonly email: string;
+  /** Stored hash; null when nobody has the e-mail. */
+  readonly stored: string | null;
+  readonly password: string;
+  /** Locks that stand already, as read. */
+  readonly lockedUntil: Date | null;
+  /** Whether the device has signed in as this user before. */
+  readonly knownDevice: boolean;
+  readonly userId: string | null;
+}
+
+/** What the attempt is for, as audit rows name it, and what a wrong password means to the caller. */
+export interface Purpose {
+  readonly failed: string;
+  readonly locked: string;
+  readonly wrong: "invalid-credentials" | "wrong-password";
+}
+
+/**
+ * Compares the password. Locks come before hashing, whether or not the account exists; failures
+ * are counted for both alike, with the same number of hashes and queries.
+ * @returns steps that belong into the commit of what the password allows, and whether the stored
+ * hash should be made anew
+ * @throws Failure `sign-in-locked`, the purpose's `wrong`, `overloaded`
+ */
+export async function provePassword(
+  ctx: Ctx,
+  attempt: Attempt,
+  purpose: Purpose,
+): Promise<{ readonly steps: readonly Step[]; readonly outdated: boolean }> {
+  const target = attempt.userId ? { target: attempt.userId } : {};
+  const entry = { ...target, details: { email: attempt.email }, summedBy: attempt.email };
+  if (attempt.lockedUntil && attempt.lockedUntil.getTime() > Date.now()) {
+    await commit(ctx, [], [{ action: purpose.locked, ...entry }]);
+    const retryAfter = (attempt.lockedUntil.getTime() - Date.now()) / 1_000;
+    throw new Failure("sign-in-locked", undefined, { retryAfter });
+  }
+  const verdict = await testPassword(ctx, attempt.stored, attempt.password);
+  const networks = [networkOf(ctx.request.ip), ...(attempt.knownDevice ? [] : [EVERYWHERE])];
+  if (!verdict.ok) {
+    const steps = [...networks.map((name) => countFailure(attempt.email, name)), sweepFailures()];
+    await commit(withoutClaim(ctx), steps, [{ action: purpose.failed, ...entry }]);
+    throw new Failure(purpose.wrong);
+  }
+  return {
+    steps: [stillUnlocked(attempt.email, networks), forgive(attempt.email)],
+    outdated: verdict.outdated,
+  };
+}
+
+/** A failure is not the answer that an Idempotency-Key stands for. */
+function withoutClaim(ctx: Ctx): Ctx {
+  const { idempotency: _, ...rest } = ctx;
+  return rest;
+}

@@ -1,0 +1,29 @@
+/** Tenant roles, and `operator`, which exists in the platform's own realm only. */
+export const ROLES = ["admin", "manager", "user", "readonly", "operator"] as const;
+export type Role = (typeof ROLES)[number];
+
+/** Roles that a tenant may give. */
+export const TENANT_ROLES = ["admin", "manager", "user", "readonly"] as const;
+
+/** The closed list: what is not here cannot be asked for, and what a role lacks is denied. */
+export const PERMISSIONS = {
+  "users:read": ["admin", "manager", "user", "readonly"],
+  /** Other people's e-mail addresses. */
+  "user_emails:read": ["admin", "manager", "user"],
+  /** Last sign-ins and locks of other people. */
+  "user_sign_ins:read": ["admin"],
+  "users:write": ["admin"],
+  "tenant:read": ["admin", "manager", "user", "readonly"],
+  "tenant:write": ["admin"],
+  "audit:read": ["admin", "manager", "operator"],
+  "tenants:read": ["operator"],
+  "tenants:write": ["operator"],
+  "invitations:write": ["operator"],
+} as const satisfies Record<string, readonly Role[]>;
+
+export type Permission = keyof typeof PERMISSIONS;
+
+/** Whether the role has the permission. */
+export function allows(role: Role, permission: Permission): boolean {
+  return (PERMISSIONS[permission] as readonly Role[]).includes(role);
+}

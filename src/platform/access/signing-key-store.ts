@@ -1,0 +1,106 @@
+import { desc, eq, gt, isNull, or, sql } from "drizzle-orm";
+import type { Ctx } from "../context.ts";
+import { open, seal } from "../crypto/envelope.ts";
+import { importPrivate, newSigningKey } from "../crypto/signing-keys.ts";
+import { createLru } from "../lru.ts";
+import { Failure } from "../problems.ts";
+import { commit, type Step, write } from "../tenancy/index.ts";
+import { signingKeys } from "./access.tables.ts";
+
+/** Longest life of an access token, in ms: so long an old key must verify. */
+const OVERLAP_MS = 86_400_000;
+/** How long an isolate signs with a key before it looks for a newer one, in ms. */
+const KEPT_MS = 60_000;
+
+interface Signer {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly until: number;
+}
+
+const signers = createLru<Signer>(1_000);
+
+/** The key that signs now. One that has served its time is followed by a new one first. */
+export async function currentSigner(ctx: Ctx): Promise<Signer> {
+  const seen = signers.get(ctx.realm.id);
+  if (seen && Date.now() < seen.until) return seen;
+  const newest = await newestKey(ctx);
+  const age = newest ? Date.now() - newest.createdAt.getTime() : Number.POSITIVE_INFINITY;
+  if (!newest || age > ctx.settings.SIGNING_KEY_SECONDS * 1_000) {
+    await rotate(ctx, newest?.generation ?? 0);
+    return currentSigner(ctx);
+  }
+  const sealContext = sealContextOf(ctx.realm.id, newest.kid);
+  const json = await open(ctx.settings.MASTER_KEY, sealContext, newest.privateSealed);
+  const signer = {
+    kid: newest.kid,
+    privateKey: await importPrivate(json),
+    until: Date.now() + KEPT_MS,
+  };
+  signers.set(ctx.realm.id, signer);
+  return signer;
+}
+
+/** Public keys that verify the realm's tokens now, newest first (RFC 7517). */
+export async function publicKeys(ctx: Ctx): Promise<Record<string, string>[]> {
+  const rows = await ctx.db.read((reader) =>
+    reader
+      .select({ publicJwk: signingKeys.publicJwk })
+      .from(signingKeys)
+      .where(or(isNull(signingKeys.notAfter), gt(signingKeys.notAfter, new Date())))
+      .orderBy(desc(signingKeys.generation)),
+  );
+  return rows.map(({ publicJwk }) => publicJwk);
+}
+
+/** The step that gives a realm its key of this generation, and the key's id. */
+export async function signingKeyStep(ctx: Ctx, generation: number): Promise<[string, Step]> {
+  const key = await newSigningKey();
+  const sealContext = sealContextOf(ctx.realm.id, key.kid);
+  const statement = write.insert(signingKeys).values({
+    kid: key.kid,
+    generation,
+    publicJwk: key.publicJwk as Record<string, string>,
+    privateSealed: await seal(ctx.settings.MASTER_KEY, sealContext, key.privateJwk),
+    createdAt: new Date(),
+  });
+  const taken = { "signing_keys.generation": "conflict" } as const;
+  return [key.kid, { statement, expect: 1, as: "signing_keys.add", taken }];
+}
+
+/** Adds the next generation and lets the one before run out. Of two at once, one wins. */
+async function rotate(ctx: Ctx, generation: number): Promise<void> {
+  const [kid, add] = await signingKeyStep(ctx, generation + 1);
+  const retire: Step = {
+    statement: write
+      .update(signingKeys)
+      .set({ notAfter: new Date(Date.now() + OVERLAP_MS) })
+      .where(eq(signingKeys.generation, generation)),
+    expect: "any",
+    as: "signing_keys.retire",
+  };
+  const { idempotency: _, ...jobCtx } = ctx;
+  const principal = { kind: "job", name: "signing-key-rotation" } as const;
+  try {
+    await commit(
+      { ...jobCtx, principal },
+      [add, retire],
+      [{ action: "signing_key.rotated", target: kid, details: { generation: generation + 1 } }],
+    );
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "conflict") throw error;
+  }
+}
+
+async function newestKey(ctx: Ctx) {
+  const [row] = await ctx.db.read(
+    (reader) =>
+      reader.select().from(signingKeys).orderBy(sql`${signingKeys.generation} DESC`).limit(1),
+    "primary",
+  );
+  return row;
+}
+
+function sealContextOf(realm: string, row: string) {
+  return { realm, purpose: "signing-key", row };
+}

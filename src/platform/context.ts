@@ -1,0 +1,55 @@
+import type { Settings } from "../env.ts";
+import type { Principal, UserPrincipal } from "./access/principal.ts";
+import type { Logger } from "./observe/logger.ts";
+import type { ControlDb, RealmDb, TenantDb } from "./tenancy/database.ts";
+import type { Tenancy } from "./tenancy/tenancy.ts";
+
+/** Whose users, keys and data a request is about: one tenant, or the platform itself. */
+export interface Realm {
+  /** Tenant id, or `platform`. */
+  readonly id: string;
+  /** Null for the platform. */
+  readonly slug: string | null;
+  /** Issuer and audience of the realm's tokens, base of its links. From the registry. */
+  readonly origin: string;
+}
+
+/** What is known of the request itself. */
+export interface RequestFacts {
+  readonly id: string;
+  /** Address of the caller as the edge saw it. */
+  readonly ip: string;
+  readonly userAgent: string;
+}
+
+/** A promise to store the answer in the commit that makes it true. */
+export interface IdempotencyClaim {
+  /** Hash of principal, method, path and the client's key. */
+  readonly key: string;
+  /** Hash of the payload. */
+  readonly payload: string;
+  /** The answer that `result` will be given, sealed for storage. */
+  readonly seal: (result: unknown) => Promise<string>;
+}
+
+/** What every use case is given. Free of HTTP, so that requests, queues and cron share it. */
+export interface Ctx<Db extends RealmDb = RealmDb> {
+  readonly settings: Settings;
+  readonly realm: Realm;
+  readonly db: Db;
+  /** The way to other realms: see `enterTenant` and `platformCtx`. */
+  readonly tenancy: Tenancy;
+  readonly principal: Principal;
+  readonly request: RequestFacts;
+  readonly log: Logger;
+  readonly idempotency?: IdempotencyClaim;
+}
+
+/** A use case inside a tenant. */
+export type TenantCtx = Ctx<TenantDb>;
+
+/** A use case of the platform itself. */
+export type PlatformCtx = Ctx<ControlDb>;
+
+/** A use case that somebody signed in asked for. */
+export type SignedIn<C extends Ctx = Ctx> = C & { readonly principal: UserPrincipal };

@@ -1,0 +1,104 @@
+import type { RouteConfig } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
+import { PERMISSIONS } from "../access/permissions.ts";
+import { PROBLEMS, type ProblemCode } from "../problems.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { keepsAnswers } from "./idempotency.ts";
+import { PROBLEM_TYPE, Problem } from "./problem-document.ts";
+
+/** The endpoint as the OpenAPI document shows it, with all that the pipeline may answer. */
+export function describeEndpoint(endpoint: Endpoint): RouteConfig {
+  const { response, access } = endpoint;
+  return {
+    method: endpoint.method,
+    path: endpoint.path,
+    operationId: endpoint.operationId,
+    summary: endpoint.summary,
+    description: description(endpoint),
+    tags: [endpoint.tag],
+    security: access === "public" ? [] : [{ bearer: [] }],
+    request: {
+      ...(endpoint.params ? { params: endpoint.params } : {}),
+      ...(endpoint.query ? { query: endpoint.query } : {}),
+      headers: headersOf(endpoint),
+      ...(endpoint.body
+        ? {
+            body: {
+              required: !endpoint.body.safeParse(undefined).success,
+              content: { "application/json": { schema: endpoint.body } },
+            },
+          }
+        : {}),
+    },
+    responses: {
+      [response.status]: {
+        description: response.description,
+        ...(response.schema
+          ? { content: { "application/json": { schema: response.schema } } }
+          : {}),
+      },
+      ...problemResponses(problemsOf(endpoint)),
+    },
+    "x-doors": endpoint.doors,
+    ...(access in PERMISSIONS ? { "x-permission": access } : {}),
+  } as RouteConfig;
+}
+
+function description(endpoint: Endpoint): string {
+  const { access } = endpoint;
+  const who =
+    access === "public"
+      ? "No credential needed."
+      : access === "signed-in"
+        ? "For everybody who is signed in."
+        : `Needs the permission \`${access}\`: ${PERMISSIONS[access].join(", ")}.`;
+  return endpoint.description ? `${endpoint.description}\n\n${who}` : who;
+}
+
+function headersOf(endpoint: Endpoint) {
+  const shape: Record<string, z.ZodType> = {};
+  if (keepsAnswers(endpoint)) {
+    shape["Idempotency-Key"] = z.string().max(255).optional().openapi({
+      description: "Repeats with the same key get the first answer again, for 24 hours.",
+      example: "3f6f0a52-6f5c-4a57-9c62-0d9e1a2b3c4d",
+    });
+  }
+  if (takesIfMatch(endpoint)) {
+    shape["If-Match"] = z.string().optional().openapi({
+      description: "Entity tag that was read; another one meanwhile is 412.",
+    });
+  }
+  return z.object(shape);
+}
+
+function takesIfMatch(endpoint: Endpoint): boolean {
+  return endpoint.problems?.includes("precondition-failed") ?? false;
+}
+
+/** The problems of the pipeline that apply here, then the endpoint's own. */
+function problemsOf(endpoint: Endpoint): ProblemCode[] {
+  const codes: ProblemCode[] = ["internal-error", "database-unavailable"];
+  if (endpoint.doors !== "platform") codes.push("tenant-not-found", "tenant-provisioning");
+  if (endpoint.access !== "public") codes.push("unauthenticated");
+  if (endpoint.access !== "public" && endpoint.doors !== "platform") codes.push("tenant-suspended");
+  if (endpoint.access in PERMISSIONS) codes.push("permission-denied");
+  if (endpoint.params) codes.push("not-found");
+  if (endpoint.query || endpoint.body) codes.push("validation-failed");
+  if (endpoint.query && "cursor" in endpoint.query.shape) codes.push("invalid-cursor");
+  if (endpoint.body) codes.push("malformed-json", "content-too-large", "unsupported-media-type");
+  if (endpoint.method !== "get") codes.push("outcome-unknown");
+  if (keepsAnswers(endpoint)) codes.push("idempotency-mismatch", "idempotency-in-progress");
+  return [...new Set([...codes, ...(endpoint.problems ?? [])])];
+}
+
+function problemResponses(codes: readonly ProblemCode[]): RouteConfig["responses"] {
+  const byStatus = Map.groupBy(codes, (code) => PROBLEMS[code].status);
+  const entries = [...byStatus].map(([status, group]) => [
+    status,
+    {
+      description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(" "),
+      content: { [PROBLEM_TYPE]: { schema: Problem } },
+    },
+  ]);
+  return Object.fromEntries(entries);
+}

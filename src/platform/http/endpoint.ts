@@ -1,0 +1,138 @@
+import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { Permission } from "../access/permissions.ts";
+import type { Ctx, PlatformCtx, SignedIn, TenantCtx } from "../context.ts";
+import type { IfMatch } from "../preconditions.ts";
+import type { ProblemCode } from "../problems.ts";
+import type { AppEnv } from "./context.ts";
+import { describeEndpoint } from "./describe.ts";
+import { runEndpoint } from "./run-endpoint.ts";
+
+/** Which doors an endpoint serves. Elsewhere it is not found. */
+export type Doors = "tenant" | "platform" | "both";
+
+/** Who may call: anybody, anybody signed in, or roles with a permission. */
+export type Access = "public" | "signed-in" | Permission;
+
+/**
+ * All that there is to say of one endpoint: what it does, who may call it, what it takes, what it
+ * answers. The pipeline, the OpenAPI document and the tests of isolation follow from it.
+ */
+export interface Endpoint<
+  D extends Doors = Doors,
+  A extends Access = Access,
+  Params extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+  Out extends z.ZodType = z.ZodType,
+> {
+  readonly method: "get" | "post" | "put" | "patch" | "delete";
+  /** OpenAPI form: `/users/{id}`. */
+  readonly path: string;
+  readonly operationId: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: string;
+  readonly doors: D;
+  readonly access: A;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly response: {
+    readonly status: 200 | 201 | 204;
+    readonly description: string;
+    readonly schema?: Out;
+  };
+  /** Problems of its own; those of the pipeline are added by themselves. */
+  readonly problems?: readonly ProblemCode[];
+  /** `off` where an answer must not be kept: sign-in, tokens, secrets that show once. */
+  readonly idempotency?: "off";
+}
+
+/** The context that the door and the access rule promise. */
+type CtxOf<D extends Doors, A extends Access> = A extends "public"
+  ? DoorCtx<D>
+  : SignedIn<DoorCtx<D>>;
+type DoorCtx<D extends Doors> = D extends "tenant"
+  ? TenantCtx
+  : D extends "platform"
+    ? PlatformCtx
+    : Ctx;
+
+/** What an endpoint is given, checked. */
+export interface Input<
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+> {
+  readonly params: z.output<Params>;
+  readonly query: z.output<Query>;
+  readonly body: z.output<Body>;
+  readonly ifMatch: IfMatch;
+}
+
+/** What the pipeline turns into a response. */
+export interface Answer<Out> {
+  readonly body?: Out;
+  /** Version of a single resource; becomes its entity tag. */
+  readonly version?: number;
+  /** Path of what was created, below `/api/v1`. */
+  readonly location?: string;
+}
+
+export interface Handling<
+  D extends Doors,
+  A extends Access,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Out extends z.ZodType,
+  Result,
+> {
+  /** The use case. Its result is what it committed, so that the answer can be stored with it. */
+  readonly handle: (ctx: CtxOf<D, A>, input: Input<Params, Query, Body>) => Promise<Result>;
+  /** The result as the caller sees it. */
+  readonly present: (result: Result, ctx: CtxOf<D, A>) => Answer<z.input<Out>>;
+}
+
+/** Gives an endpoint its types. */
+export function endpoint<
+  D extends Doors,
+  A extends Access,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Out extends z.ZodType,
+>(definition: Endpoint<D, A, Params, Query, Body, Out>): Endpoint<D, A, Params, Query, Body, Out> {
+  return definition;
+}
+
+/** Adds an endpoint to a router: its handler and its place in the OpenAPI document. */
+export function mount<
+  D extends Doors,
+  A extends Access,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Out extends z.ZodType,
+  Result,
+>(
+  router: OpenAPIHono<AppEnv>,
+  definition: Endpoint<D, A, Params, Query, Body, Out>,
+  handling: Handling<D, A, Params, Query, Body, Out, Result>,
+): void {
+  const described = definition as unknown as Endpoint;
+  router.openAPIRegistry.registerPath(createRoute(describeEndpoint(described)));
+  const pattern = definition.path.replaceAll(/\{(\w+)\}/g, ":$1");
+  router.on(definition.method.toUpperCase(), pattern, (c) =>
+    runEndpoint(c, described, handling as unknown as UntypedHandling),
+  );
+}
+
+/** A handling whose types the definition has already vouched for. */
+export interface UntypedHandling {
+  readonly handle: (
+    ctx: Ctx,
+    input: Input<z.ZodObject, z.ZodObject, z.ZodType>,
+  ) => Promise<unknown>;
+  readonly present: (result: unknown, ctx: Ctx) => Answer<unknown>;
+}

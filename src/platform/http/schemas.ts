@@ -1,0 +1,55 @@
+import { z } from "@hono/zod-openapi";
+import { ID_PREFIXES, ID_SUFFIX, type IdKind } from "../tenancy/index.ts";
+
+/** A TypeID of one kind, as in `user_01jdn2z7q5e8t9v0w1x2y3z4a5`. */
+export function id(kind: IdKind) {
+  const prefix = ID_PREFIXES[kind];
+  return z
+    .string()
+    .regex(new RegExp(`^${prefix}_${ID_SUFFIX}$`), `must be a ${prefix} id`)
+    .openapi({ example: `${prefix}_01jdn2z7q5e8t9v0w1x2y3z4a5` });
+}
+
+/** Path parameters that hold one id. */
+export function idParams(kind: IdKind) {
+  return z.object({ id: id(kind).openapi({ param: { name: "id", in: "path" } }) });
+}
+
+/** ISO 8601, UTC. */
+export const Time = z.iso.datetime().openapi({ example: "2026-11-21T09:30:00.000Z" });
+
+/** Query parameters that every list takes. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(100).default(50).openapi({
+    description: "Rows per page.",
+    example: 50,
+  }),
+  cursor: z.string().max(2_000).optional().openapi({
+    description: "`next_cursor` of the page before.",
+  }),
+};
+
+/** A page of a list. */
+export function pageOf<S extends z.ZodType>(item: S, name: string) {
+  return z
+    .object({
+      data: z.array(item),
+      next_cursor: z.string().nullable().describe("Null on the last page."),
+    })
+    .openapi(name);
+}
+
+/** Text of a person: trimmed, without control characters, at most `max` characters. */
+export function text(max: number) {
+  return z
+    .string()
+    .trim()
+    .min(1)
+    .max(max)
+    .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not hold control characters");
+}
+
+/** Query parameters, and no others. */
+export function strictQuery<T extends z.ZodRawShape>(shape: T) {
+  return z.strictObject(shape);
+}

@@ -1,0 +1,46 @@
+import { type Bindings, settingsOf } from "../../env.ts";
+import type { PlatformCtx } from "../context.ts";
+import { createLogger, errorFields } from "../observe/logger.ts";
+import { createMeter } from "../observe/meter.ts";
+import { createTenancy, jobSeat, newId, platformCtx } from "../tenancy/index.ts";
+
+/** Work that a Cron Trigger starts. */
+export interface Schedule {
+  /** `area.what`, as logs and audit rows name it. */
+  readonly name: string;
+  /** One of the crons of `wrangler.toml`. */
+  readonly cron: string;
+  readonly run: (ctx: PlatformCtx) => Promise<void>;
+}
+
+/**
+ * Runs the schedules of a cron, one after the other. One that fails is logged and does not stop
+ * the others; in the end the invocation fails, so that the platform's own figures show it.
+ */
+export async function runSchedules(
+  schedules: readonly Schedule[],
+  cron: string,
+  env: Bindings,
+): Promise<void> {
+  const settings = settingsOf(env);
+  const failures: unknown[] = [];
+  for (const { name, run } of schedules.filter((schedule) => schedule.cron === cron)) {
+    const requestId = newId("request");
+    const log = createLogger({ level: settings.LOG_LEVEL }, { request_id: requestId, job: name });
+    const meter = createMeter();
+    const startedAt = Date.now();
+    const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
+    try {
+      await run(platformCtx(jobSeat(tenancy, name, requestId)));
+    } catch (error) {
+      failures.push(error);
+      log.error("job failed", errorFields(error));
+    }
+    log.info("job", {
+      duration_ms: Date.now() - startedAt,
+      d1_trips: meter.tenantTrips,
+      control_trips: meter.controlTrips,
+    });
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} jobs failed`);
+}

@@ -1,0 +1,115 @@
+import { getTableName, sql } from "drizzle-orm";
+import type { Ctx } from "../context.ts";
+import { errorFields } from "../observe/logger.ts";
+import { Failure, type ProblemCode } from "../problems.ts";
+import { type AuditEntry, auditSql, type NonEmpty } from "./audit-entry.ts";
+import { failedGuard, outcomeOf, violatedUnique } from "./d1-errors.ts";
+import { handleOf, type PreparedSql, unavailable } from "./database.ts";
+import { IdempotencyRace, idempotencySql } from "./idempotency-row.ts";
+import { newId } from "./ids.ts";
+import { auditLog, auditSums, idempotencyKeys } from "./ledger.tables.ts";
+import { type Step, stepSql } from "./statements.ts";
+
+/** Tries after a lost connection, and the longest wait before each in milliseconds. */
+const RETRIES = 3;
+const WAIT_MS = 50;
+
+/**
+ * Changes a realm's database: all steps, their audit rows and the stored answer in one batch, or
+ * nothing. After a lost connection the same batch is tried again; its audit row, unique per
+ * commit, tells whether it had been applied after all.
+ *
+ * @param result what the use case will return; it becomes the stored answer
+ * @throws Failure what a step names in `otherwise` or `taken`, `database-unavailable` when nothing
+ * was changed, `outcome-unknown` when that cannot be told
+ * @throws IdempotencyRace another request with the same key was faster
+ */
+export async function commit<T = undefined>(
+  ctx: Ctx,
+  steps: readonly Step[],
+  audit: NonEmpty<AuditEntry>,
+  result?: T,
+): Promise<T> {
+  const id = newId("commit");
+  const batch = await batchOf(ctx, steps, audit, id, result);
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await handleOf(ctx.db).batch(batch);
+      return result as T;
+    } catch (error) {
+      if (attempt > 0 && (await wasApplied(ctx, id))) return result as T;
+      const outcome = outcomeOf(error);
+      if (outcome === "rejected") throw meaningOf(error, steps);
+      ctx.log.warn("d1 commit failed", { commit_id: id, attempt, outcome, ...errorFields(error) });
+      if (outcome === "overloaded" && attempt === 0) throw unavailable(error);
+      if (attempt === RETRIES) {
+        if (await wasApplied(ctx, id)) return result as T;
+        throw new Failure("outcome-unknown", undefined, { cause: error });
+      }
+      await scheduler.wait(Math.random() * WAIT_MS * 2 ** attempt);
+    }
+  }
+}
+
+/** Answer, unconditional audit rows, then each step with its guard and the rows that follow it. */
+async function batchOf(
+  ctx: Ctx,
+  steps: readonly Step[],
+  audit: NonEmpty<AuditEntry>,
+  commitId: string,
+  result: unknown,
+): Promise<PreparedSql[]> {
+  const batch: PreparedSql[] = [];
+  if (ctx.idempotency) batch.push(...(await idempotencySql(ctx.idempotency, result)));
+  const entries = audit.map((entry, ordinal) => ({ entry, ordinal }));
+  for (const { entry, ordinal } of entries) {
+    if (!entry.whenChanged) batch.push(...(await auditSql(ctx, entry, commitId, ordinal)));
+  }
+  for (const step of steps) {
+    batch.push(...stepSql(step));
+    for (const { entry, ordinal } of entries) {
+      if (entry.whenChanged !== step.as) continue;
+      batch.push(...(await auditSql(ctx, entry, commitId, ordinal)));
+    }
+  }
+  return batch;
+}
+
+/** Whether the commit left its mark. If that cannot be read either, nobody knows. */
+async function wasApplied(ctx: Ctx, commitId: string): Promise<boolean> {
+  try {
+    const rows = await ctx.db.read(
+      (reader) =>
+        reader
+          .select({ found: sql<number>`1` })
+          .from(auditLog)
+          .where(sql`${auditLog.commitId} = ${commitId}`)
+          .unionAll(
+            reader
+              .select({ found: sql<number>`1` })
+              .from(auditSums)
+              .where(sql`${auditSums.lastCommitId} = ${commitId}`),
+          )
+          .limit(1),
+      "primary",
+    );
+    return rows.length > 0;
+  } catch (cause) {
+    throw new Failure("outcome-unknown", undefined, { cause });
+  }
+}
+
+/** What the statement that stopped the batch means to the caller. */
+function meaningOf(error: unknown, steps: readonly Step[]): unknown {
+  const guard = failedGuard(error);
+  if (guard) {
+    const step = steps.find(({ as }) => as === guard);
+    return new Failure(step?.otherwise ?? "conflict", undefined, { cause: error });
+  }
+  const unique = violatedUnique(error);
+  if (!unique) return error;
+  if (unique === `${getTableName(idempotencyKeys)}.key`)
+    return new IdempotencyRace({ cause: error });
+  const code = steps.flatMap((step) => ("taken" in step ? (step.taken?.[unique] ?? []) : []))[0];
+  return code ? new Failure(code as ProblemCode, undefined, { cause: error }) : error;
+}

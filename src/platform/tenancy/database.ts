@@ -1,0 +1,137 @@
+import { drizzle, type SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
+import { errorFields, type Logger } from "../observe/logger.ts";
+import type { Meter } from "../observe/meter.ts";
+import { Failure } from "../problems.ts";
+import { outcomeOf } from "./d1-errors.ts";
+
+/** Selects and nothing else. */
+export type Reader = Pick<SqliteRemoteDatabase, "select" | "selectDistinct" | "with">;
+
+/** A realm's database, open for one request. */
+export interface RealmDb {
+  /** Tenant id, or `platform`. */
+  readonly realmId: string;
+  /**
+   * Runs one select. A request that only reads may be answered by a replica; `primary` is for
+   * reads that decide something.
+   * @throws Failure `database-unavailable`
+   */
+  read<T>(build: (reader: Reader) => PromiseLike<T>, from?: "primary"): Promise<T>;
+}
+
+declare const tenantBrand: unique symbol;
+declare const controlBrand: unique symbol;
+
+/** Handle on one tenant's database. Only `platform/tenancy` makes one, from a resolved tenant. */
+export interface TenantDb extends RealmDb {
+  readonly [tenantBrand]: true;
+}
+
+/** Handle on the control database. */
+export interface ControlDb extends RealmDb {
+  readonly [controlBrand]: true;
+}
+
+export interface OpenOptions {
+  readonly realmId: string;
+  readonly binding: D1Database;
+  readonly log: Logger;
+  readonly meter: Meter;
+  readonly trips: keyof Meter;
+  /** Bookmark that the reads must have seen, or where a session may start. */
+  readonly start: string;
+}
+
+interface Handle {
+  readonly batch: (statements: readonly PreparedSql[]) => Promise<D1Result[]>;
+  readonly bookmark: () => string | null;
+}
+
+/** SQL text with its bound parameters. */
+export interface PreparedSql {
+  readonly sql: string;
+  readonly params: readonly unknown[];
+}
+
+/** Writing goes through `commit` alone, so the raw handle is not on the object. */
+const handles = new WeakMap<RealmDb, Handle>();
+
+/** For `commit`, the migrator and bookmarks. */
+export function handleOf(db: RealmDb): Handle {
+  const handle = handles.get(db);
+  if (!handle) throw new Error("Not a database that platform/tenancy opened.");
+  return handle;
+}
+
+/** Opens a database for one request. D1 objects must not outlive it. */
+export function open<Db extends RealmDb>(options: OpenOptions): Db {
+  const { binding, meter, trips, log } = options;
+  const primary = lazy(() => binding.withSession("first-primary"));
+  const replica =
+    options.start === "first-primary" ? primary : lazy(() => binding.withSession(options.start));
+  let latest: D1DatabaseSession | null = null;
+  const through = (session: () => D1DatabaseSession): D1DatabaseSession => {
+    latest = session();
+    meter[trips] += 1;
+    return latest;
+  };
+  const reader = (session: () => D1DatabaseSession): Reader =>
+    drizzle(async (sql, params) => {
+      const rows = await retryRead(log, () =>
+        through(session)
+          .prepare(sql)
+          .bind(...params)
+          .raw(),
+      );
+      return { rows };
+    });
+  const readers = { primary: reader(primary), any: reader(replica) };
+  const db = {
+    realmId: options.realmId,
+    read: (build: (reader: Reader) => PromiseLike<unknown>, from?: "primary") =>
+      Promise.resolve(build(readers[from ?? "any"])),
+  } as unknown as Db;
+  handles.set(db, {
+    batch: (statements) => {
+      const session = through(primary);
+      return session.batch(
+        statements.map(({ sql, params }) => session.prepare(sql).bind(...params)),
+      );
+    },
+    bookmark: () => latest?.getBookmark() ?? null,
+  });
+  return db;
+}
+
+/**
+ * D1 retries reads that it lost on its side; a connection that was lost on ours is worth one more
+ * try. Overload is not.
+ */
+async function retryRead<T>(log: Logger, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (first) {
+    const outcome = outcomeOf(first);
+    if (outcome === "rejected") throw first;
+    log.warn("d1 read failed", { outcome, ...errorFields(first) });
+    if (outcome === "overloaded") throw unavailable(first);
+    try {
+      return await run();
+    } catch (second) {
+      throw outcomeOf(second) === "rejected" ? second : unavailable(second);
+    }
+  }
+}
+
+/** The failure for a database that cannot answer now. Nothing was changed. */
+export function unavailable(cause: unknown): Failure {
+  return new Failure("database-unavailable", undefined, { cause });
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

@@ -1,0 +1,31 @@
+/** The face of tenancy. Outside this folder nothing else of it may be imported. */
+export type { AuditEntry, NonEmpty } from "./audit-entry.ts";
+export { bookmarkFor } from "./bookmarks.ts";
+export { commit } from "./commit.ts";
+export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
+export { openDoor } from "./door.ts";
+export { enterTenant } from "./enter.ts";
+export { tenantOrigin } from "./host.ts";
+export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
+export { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "./ids.ts";
+export { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
+export {
+  claimTenant,
+  DEFAULT_PLAN,
+  provisionTenant,
+  resumeProvisioning,
+  type Seeder,
+} from "./provisioning.ts";
+export { REALM_STATUSES, type RealmStatus, realm } from "./realm.tables.ts";
+export { TENANT_STATES, type TenantState, tenants } from "./registry.tables.ts";
+export { isReservedSlug, isSlug } from "./slug.ts";
+export { syncPending, syncTenant } from "./state-sync.ts";
+export { type Step, write } from "./statements.ts";
+export {
+  createTenancy,
+  jobSeat,
+  PLATFORM,
+  platformCtx,
+  type Seat,
+  type Tenancy,
+} from "./tenancy.ts";

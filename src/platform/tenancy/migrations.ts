@@ -1,0 +1,14 @@
+import start from "../../../migrations/tenant/0000_start.sql";
+import auditTriggers from "../../../migrations/tenant/0001_audit_triggers.sql";
+
+/** One file of `migrations/tenant`. */
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** Every tenant migration, oldest first. A test compares the list with the folder. */
+export const TENANT_MIGRATIONS: readonly Migration[] = [
+  { name: "0000_start.sql", sql: start },
+  { name: "0001_audit_triggers.sql", sql: auditTriggers },
+];

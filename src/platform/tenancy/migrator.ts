@@ -1,0 +1,62 @@
+import { outcomeOf, violatedUnique } from "./d1-errors.ts";
+import type { Migration } from "./migrations.ts";
+
+/** The table that `wrangler d1 migrations apply` keeps, so that both agree. */
+const TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  name TEXT UNIQUE,
+  applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
+)`;
+
+/** What drizzle-kit puts between statements. Triggers hold semicolons, so those do not split. */
+const BREAKPOINT = "--> statement-breakpoint";
+
+const LOST_TRIES = 3;
+
+/**
+ * Brings a database up to date. Each migration is one batch that first inserts its own name, so
+ * that of many who try at once one wins, without a lock; the losers go on to the next.
+ * @returns the number of migrations that the database now has
+ */
+export async function migrate(db: D1Database, migrations: readonly Migration[]): Promise<number> {
+  await tolerant(() => db.prepare(TABLE).run());
+  const applied = await appliedNames(db);
+  for (const migration of migrations) {
+    if (applied.has(migration.name)) continue;
+    await apply(db, migration);
+  }
+  return migrations.length;
+}
+
+async function apply(db: D1Database, migration: Migration): Promise<void> {
+  const statements = migration.sql.split(BREAKPOINT).flatMap((part) => part.trim() || []);
+  await tolerant(async () => {
+    try {
+      await db.batch([
+        db.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(migration.name),
+        ...statements.map((statement) => db.prepare(statement)),
+      ]);
+    } catch (error) {
+      if (violatedUnique(error) !== "d1_migrations.name") throw error;
+    }
+  });
+}
+
+async function appliedNames(db: D1Database): Promise<Set<string>> {
+  const { results } = await db
+    .withSession("first-primary")
+    .prepare("SELECT name FROM d1_migrations")
+    .all<{ name: string }>();
+  return new Set(results.map(({ name }) => name));
+}
+
+/** Every step may be run again: after a lost connection it simply is. */
+async function tolerant<T>(run: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (attempt === LOST_TRIES || outcomeOf(error) !== "outcome-unknown") throw error;
+    }
+  }
+}

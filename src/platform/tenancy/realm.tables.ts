@@ -1,0 +1,18 @@
+import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+/** Whether a realm serves requests. Control holds the wish; this row, read live, is what counts. */
+export const REALM_STATUSES = ["active", "suspended", "deactivated"] as const;
+export type RealmStatus = (typeof REALM_STATUSES)[number];
+
+/**
+ * The one row that says whose database this is. In a tenant database it is the tenant, in the
+ * control database the platform itself.
+ */
+export const realm = sqliteTable("realm", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  status: text("status", { enum: REALM_STATUSES }).notNull(),
+  createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
+  updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
+  version: integer("version").notNull(),
+});

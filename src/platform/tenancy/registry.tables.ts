@@ -1,0 +1,48 @@
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+/**
+ * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, then
+ * `suspended` and back, at last `deactivated`.
+ */
+export const TENANT_STATES = [
+  "claimed",
+  "migrating",
+  "seeding",
+  "active",
+  "suspended",
+  "deactivated",
+] as const;
+export type TenantState = (typeof TENANT_STATES)[number];
+
+/**
+ * The registry: which tenant lives where. A row is never deleted and a slug or a database never
+ * given to another tenant. No business data.
+ */
+export const tenants = sqliteTable(
+  "tenants",
+  {
+    id: text("id").primaryKey(),
+    slug: text("slug").notNull().unique(),
+    name: text("name").notNull(),
+    plan: text("plan").notNull(),
+    cell: text("cell").notNull(),
+    /** Name of the D1 binding. */
+    binding: text("binding").notNull(),
+    state: text("state", { enum: TENANT_STATES }).notNull(),
+    /** Number of tenant migrations that the database has. */
+    schemaVersion: integer("schema_version").notNull(),
+    /** What a seed needs to be resumed, sealed; null once the tenant is active. */
+    pendingSeed: text("pending_seed"),
+    /** Set while the tenant's own database has not yet heard of `state`. */
+    unsyncedSince: integer("unsynced_since", { mode: "timestamp_ms" }),
+    deactivatedAt: integer("deactivated_at", { mode: "timestamp_ms" }),
+    createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
+    updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
+    version: integer("version").notNull(),
+  },
+  (table) => [
+    uniqueIndex("tenants_database").on(table.cell, table.binding),
+    index("tenants_state").on(table.state, table.updatedAt),
+    index("tenants_unsynced").on(table.unsyncedSince),
+  ],
+);

@@ -1,0 +1,39 @@
+import { eq } from "drizzle-orm";
+import { commit } from "./commit.ts";
+import { forgetRoute, type TenantRoute } from "./directory.ts";
+import { TENANT_MIGRATIONS } from "./migrations.ts";
+import { migrate } from "./migrator.ts";
+import { poolDatabase } from "./pool.ts";
+import { tenants } from "./registry.tables.ts";
+import { write } from "./statements.ts";
+import { internalsOf, platformCtx, type Seat } from "./tenancy.ts";
+
+/** The schema that this release is written for. */
+export const SCHEMA_VERSION = TENANT_MIGRATIONS.length;
+
+/**
+ * A release runs on its schema and on the one before. A tenant that is older still, because the
+ * fleet's migration has not reached it, is migrated when it is first touched.
+ */
+export async function catchUp(seat: Seat, route: TenantRoute): Promise<void> {
+  if (route.schemaVersion >= SCHEMA_VERSION - 1) return;
+  await bringUpToDate(seat, route);
+  forgetRoute(route.slug);
+}
+
+/** Migrates a tenant's database and notes its version in the registry. */
+export async function bringUpToDate(seat: Seat, route: TenantRoute): Promise<void> {
+  const { env } = internalsOf(seat.tenancy);
+  const schemaVersion = await migrate(poolDatabase(env, route.binding), TENANT_MIGRATIONS);
+  await commit(
+    platformCtx(seat),
+    [
+      {
+        statement: write.update(tenants).set({ schemaVersion }).where(eq(tenants.id, route.id)),
+        expect: 1,
+        as: "tenants.schema_version",
+      },
+    ],
+    [{ action: "tenant.migrated", target: route.id, details: { schema_version: schemaVersion } }],
+  );
+}

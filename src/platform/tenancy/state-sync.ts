@@ -1,0 +1,90 @@
+import { and, eq, isNotNull, ne, sql } from "drizzle-orm";
+import type { PlatformCtx } from "../context.ts";
+import { errorFields } from "../observe/logger.ts";
+import { commit } from "./commit.ts";
+import { forgetRoute } from "./directory.ts";
+import { type RealmStatus, realm } from "./realm.tables.ts";
+import { type TenantState, tenants } from "./registry.tables.ts";
+import { write } from "./statements.ts";
+import { openRoute } from "./tenancy.ts";
+
+/** Tenants told per run of the job. */
+const TOLD = 50;
+
+/** What the tenant's own database says for a state of the registry. */
+const STATUS: Partial<Record<TenantState, RealmStatus>> = {
+  active: "active",
+  suspended: "suspended",
+  deactivated: "deactivated",
+};
+
+/**
+ * Tells a tenant's own database the state that the registry wants. Until it has heard, the
+ * registry's row is marked, and {@link syncPending} tries again.
+ */
+export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<void> {
+  const [tenant] = await ctx.db.read(
+    (reader) => reader.select().from(tenants).where(eq(tenants.id, tenantId)),
+    "primary",
+  );
+  const status = tenant && STATUS[tenant.state];
+  if (!tenant || !status) return;
+  const inside = await openRoute(ctx, tenant);
+  await commit(
+    inside,
+    [
+      {
+        statement: write
+          .update(realm)
+          .set({ status, updatedAt: new Date(), version: sql`${realm.version} + 1` })
+          .where(ne(realm.status, status)),
+        expect: "any",
+        as: "realm.status",
+      },
+    ],
+    [{ action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" }],
+  );
+  await commit(
+    ctx,
+    [
+      {
+        statement: write
+          .update(tenants)
+          .set({ unsyncedSince: null })
+          .where(and(eq(tenants.id, tenantId), eq(tenants.version, tenant.version))),
+        expect: "any",
+        as: "tenants.synced",
+      },
+    ],
+    [{ action: "tenant.state_synced", target: tenantId, whenChanged: "tenants.synced" }],
+  );
+  forgetRoute(tenant.slug);
+}
+
+/** Past participles of the states, for audit rows. */
+const STATE_ACTIONS: Record<RealmStatus, string> = {
+  active: "activated",
+  suspended: "suspended",
+  deactivated: "deactivated",
+};
+
+/** Tells all who have not heard yet. */
+export async function syncPending(ctx: PlatformCtx): Promise<void> {
+  const rows = await ctx.db.read(
+    (reader) =>
+      reader
+        .select({ id: tenants.id })
+        .from(tenants)
+        .where(and(isNotNull(tenants.unsyncedSince), eq(tenants.cell, ctx.settings.CELL)))
+        .orderBy(tenants.unsyncedSince)
+        .limit(TOLD),
+    "primary",
+  );
+  for (const { id } of rows) {
+    try {
+      await syncTenant(ctx, id);
+    } catch (error) {
+      ctx.log.error("tenant state not synced", { tenant: id, ...errorFields(error) });
+    }
+  }
+}

@@ -1,0 +1,94 @@
+import type { Bindings, Settings } from "../../env.ts";
+import type { Ctx, PlatformCtx, Realm, RequestFacts, TenantCtx } from "../context.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Meter } from "../observe/meter.ts";
+import { readBookmark } from "./bookmarks.ts";
+import { type ControlDb, open, type TenantDb } from "./database.ts";
+import type { TenantRoute } from "./directory.ts";
+import { tenantOrigin } from "./host.ts";
+import { poolDatabase } from "./pool.ts";
+
+declare const tenancyBrand: unique symbol;
+
+/** The realms within reach of one request. What is behind it stays inside `platform/tenancy`. */
+export interface Tenancy {
+  readonly [tenancyBrand]: true;
+}
+
+export interface TenancyOptions {
+  readonly env: Bindings;
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** Whether replicas may answer: the request only reads. */
+  readonly readOnly: boolean;
+  /** The client's `x-d1-bookmark`. */
+  readonly bookmark: string | null;
+}
+
+interface Internals extends TenancyOptions {
+  readonly control: ControlDb;
+}
+
+const internals = new WeakMap<Tenancy, Internals>();
+
+/** Id of the platform's own realm. */
+export const PLATFORM = "platform";
+
+/** For `platform/tenancy` alone. */
+export function internalsOf(tenancy: Tenancy): Internals {
+  const found = internals.get(tenancy);
+  if (!found) throw new Error("Not a tenancy that createTenancy made.");
+  return found;
+}
+
+/** Opens the way to all realms for one request or job. */
+export function createTenancy(options: TenancyOptions): Tenancy {
+  const control = open<ControlDb>({
+    realmId: PLATFORM,
+    binding: options.env.CONTROL_DB,
+    log: options.log,
+    meter: options.meter,
+    trips: "controlTrips",
+    start: "first-primary",
+  });
+  const tenancy = {} as Tenancy;
+  internals.set(tenancy, { ...options, control });
+  return tenancy;
+}
+
+/** The parts of a context that do not depend on the realm. */
+export type Seat = Pick<Ctx, "settings" | "tenancy" | "principal" | "request" | "log">;
+
+/** A seat for a job: no caller, no request. */
+export function jobSeat(tenancy: Tenancy, name: string, requestId: string): Seat {
+  const { settings, log } = internalsOf(tenancy);
+  const request: RequestFacts = { id: requestId, ip: "", userAgent: "" };
+  return { settings, tenancy, principal: { kind: "job", name }, request, log };
+}
+
+/** The seat, in the platform's own realm. A claim on an answer belongs to another realm's commit. */
+export function platformCtx(seat: Seat): PlatformCtx {
+  const { control, settings } = internalsOf(seat.tenancy);
+  const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
+  const { tenancy, principal, request, log } = seat;
+  return { settings, tenancy, principal, request, log, realm, db: control };
+}
+
+/** The seat, inside the tenant that a route leads to. For `platform/tenancy` alone. */
+export async function openRoute(seat: Seat, route: TenantRoute): Promise<TenantCtx> {
+  const { env, settings, log, meter, readOnly, bookmark } = internalsOf(seat.tenancy);
+  const seen = await readBookmark(settings.MASTER_KEY, route.id, bookmark);
+  const db = open<TenantDb>({
+    realmId: route.id,
+    binding: poolDatabase(env, route.binding),
+    log,
+    meter,
+    trips: "tenantTrips",
+    start: readOnly ? (seen ?? "first-unconstrained") : "first-primary",
+  });
+  const { tenancy, principal, request } = seat;
+  const origin = tenantOrigin(route.slug, settings.BASE_URL);
+  const realm: Realm = { id: route.id, slug: route.slug, origin };
+  return { settings, tenancy, principal, request, log: seat.log, realm, db };
+}

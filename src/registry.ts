@@ -1,0 +1,35 @@
+import { auditRouter } from "./features/audit/index.ts";
+import { authRouter } from "./features/auth/index.ts";
+import { healthRouter } from "./features/health/index.ts";
+import { keysRouter } from "./features/keys/index.ts";
+import { registrationRouter, seedTenant } from "./features/registration/index.ts";
+import { sessionsRouter } from "./features/sessions/index.ts";
+import { currentTenantRouter, tenantsRouter } from "./features/tenants/index.ts";
+import { usersRouter } from "./features/users/index.ts";
+import type { Router } from "./platform/http/router.ts";
+import type { Schedule } from "./platform/jobs/schedules.ts";
+import { resumeProvisioning, syncPending } from "./platform/tenancy/index.ts";
+
+/** Routers below `/api/v1`. A new feature is a folder and a line here. */
+export const routers: readonly Router[] = [
+  authRouter,
+  sessionsRouter,
+  registrationRouter,
+  usersRouter,
+  currentTenantRouter,
+  tenantsRouter,
+  auditRouter,
+];
+
+/** Routers outside `/api/v1`: what operators' tools and standards expect at the root. */
+export const rootRouters: readonly Router[] = [healthRouter, keysRouter];
+
+/** Work by the clock; each cron stands in `wrangler.toml` too. */
+export const schedules: readonly Schedule[] = [
+  {
+    name: "provisioning.resume",
+    cron: "* * * * *",
+    run: (ctx) => resumeProvisioning(ctx, seedTenant),
+  },
+  { name: "tenants.sync_state", cron: "* * * * *", run: syncPending },
+];

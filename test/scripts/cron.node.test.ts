@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { isDue } from "../../scripts/lib/cron.ts";
+
+// A Saturday: the seventh day of Cloudflare's week, which begins with Sunday as 1.
+const when = new Date("2026-11-21T09:30:59.999Z");
+
+describe("isDue", () => {
+  it.each([
+    "* * * * *",
+    "30 9 * * *",
+    "*/5 * * * *",
+    "*/30 9 21 11 7",
+    "0,30 * * * *",
+    "25-35 8-10 * * *",
+    "10/20 * * * *",
+    "20-40/10 * * * *",
+    "30 9 1 * 7",
+    "30 9 21 * 1",
+  ])("%s is due", (expression) => {
+    expect(isDue(expression, when)).toBe(true);
+  });
+
+  it.each([
+    "31 9 * * *",
+    "30 10 * * *",
+    "*/7 * * * *",
+    "30 9 20 * *",
+    "30 9 * 12 *",
+    "30 9 * * 6",
+    "30 9 1 * 1",
+    "31/10 * * * *",
+  ])("%s is not", (expression) => {
+    expect(isDue(expression, when)).toBe(false);
+  });
+
+  it.each([
+    "",
+    "* * * *",
+    "* * * * * *",
+    "60 * * * *",
+    "* 24 * * *",
+    "* * 0 * *",
+    "* * * 13 *",
+    "* * * * 0",
+    "* * * * 8",
+    "* * * * MON",
+    "* * L * *",
+    "*/0 * * * *",
+    "5-1 * * * *",
+    "1,,2 * * * *",
+    "-1 * * * *",
+  ])("refuses %j", (expression) => {
+    expect(() => isDue(expression, when)).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,136 @@
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fire, startCronClock } from "../../scripts/lib/cron-clock.ts";
+import { send } from "../../scripts/lib/http.ts";
+import { chosenPort, freePort, isFree } from "../../scripts/lib/port.ts";
+import { DEMO, seed } from "../../scripts/lib/seed.ts";
+
+interface Seen {
+  method: string | undefined;
+  host: string | undefined;
+  url: string | undefined;
+  authorization: string | undefined;
+  // biome-ignore lint/suspicious/noExplicitAny: whatever was sent
+  body: any;
+}
+
+let server: Server;
+let port: number;
+let seen: Seen[];
+let answer: (request: Seen) => [status: number, body: unknown];
+
+beforeEach(async () => {
+  seen = [];
+  answer = () => [200, {}];
+  server = createServer(async (request: IncomingMessage, response) => {
+    const { method, url, headers } = request;
+    const sent = await text(request);
+    const entry: Seen = {
+      method,
+      url,
+      host: headers.host,
+      authorization: headers.authorization,
+      body: sent ? JSON.parse(sent) : undefined,
+    };
+    seen.push(entry);
+    const [status, body] = answer(entry);
+    response.writeHead(status).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  port = (server.address() as AddressInfo).port;
+});
+afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+describe("send", () => {
+  it("names the door in Host, whatever it resolves to", async () => {
+    await send({ port, door: "acme.localhost", path: "/x?y=1" });
+    expect(seen[0]).toMatchObject({ method: "GET", host: `acme.localhost:${port}`, url: "/x?y=1" });
+  });
+
+  it("sends JSON and returns the answer whole", async () => {
+    answer = () => [418, { tea: "ü".repeat(100_000) }];
+    const got = await send({ port, method: "POST", path: "/", body: { a: "ü" } });
+    expect(seen[0]?.body).toEqual({ a: "ü" });
+    expect(got.status).toBe(418);
+    expect(JSON.parse(got.text).tea).toHaveLength(100_000);
+  });
+
+  it("fails when nobody listens", async () => {
+    await expect(send({ port: await freePort(), path: "/" })).rejects.toThrow("ECONNREFUSED");
+  });
+});
+
+describe("ports", () => {
+  it("tells free from taken", async () => {
+    expect(await isFree(port)).toBe(false);
+    expect(await isFree(await freePort())).toBe(true);
+  });
+
+  it("comes from PORT, else it is 8787", () => {
+    expect(chosenPort({})).toBe(8787);
+    expect(chosenPort({ PORT: "8080" })).toBe(8080);
+    for (const PORT of ["0", "65536", "80a", "1.5", "-1"]) {
+      expect(() => chosenPort({ PORT })).toThrow("PORT must be");
+    }
+  });
+});
+
+describe("seed", () => {
+  it("registers the tenant, then makes a user of each other role as its admin", async () => {
+    answer = ({ url }) => (url?.endsWith("/register") ? [201, { access_token: "T" }] : [201, {}]);
+    await seed(port);
+    expect(seen[0]).toMatchObject({ host: `localhost:${port}`, url: "/api/v1/auth/register" });
+    expect(seen[0]?.body).toMatchObject({ slug: "acme", admin_email: DEMO.admin });
+    const users = seen.slice(1);
+    expect(users.map(({ body }) => body.role)).toEqual(["manager", "user", "readonly"]);
+    for (const { host, authorization } of users) {
+      expect({ host, authorization }).toEqual({
+        host: `acme.localhost:${port}`,
+        authorization: "Bearer T",
+      });
+    }
+  });
+
+  it("signs in and goes on when all is there already", async () => {
+    answer = ({ url }) => (url?.endsWith("/login") ? [200, { access_token: "T" }] : [409, {}]);
+    await seed(port);
+    expect(seen.map(({ url }) => url?.split("/").at(-1))).toEqual([
+      "register",
+      "login",
+      "users",
+      "users",
+      "users",
+    ]);
+  });
+
+  it("says which step failed, and with what", async () => {
+    answer = ({ url }) =>
+      url?.endsWith("/users") ? [422, { e: 1 }] : [201, { access_token: "T" }];
+    await expect(seed(port)).rejects.toThrow('"manager" failed: 422 {"e":1}');
+    answer = () => [201, {}];
+    await expect(seed(port)).rejects.toThrow("no access_token");
+  });
+});
+
+describe("cron", () => {
+  it("fires the scheduled handler with its cron and time", async () => {
+    await fire(port, "*/5 * * * *", new Date(1_000));
+    expect(seen[0]).toMatchObject({ host: `localhost:${port}` });
+    const url = new URL(seen[0]?.url ?? "", "http://localhost");
+    expect(url.pathname).toBe("/cdn-cgi/local/scheduled");
+    expect(url.searchParams.get("cron")).toBe("*/5 * * * *");
+    expect(url.searchParams.get("time")).toBe("1000");
+  });
+
+  it("reports a handler that failed", async () => {
+    answer = () => [500, { outcome: "exception" }];
+    await expect(fire(port, "* * * * *", new Date())).rejects.toThrow("exception");
+  });
+
+  it("refuses at once what it could never fire", () => {
+    expect(() => startCronClock(port, ["0 0 * * MON"], () => {})).toThrow("MON");
+    startCronClock(port, ["* * * * *"], () => {})();
+  });
+});

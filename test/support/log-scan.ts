@@ -1,0 +1,39 @@
+/** Starts every password and secret that tests plant, so that a leak is found wherever it is. */
+export const CANARY = "canary-secret";
+
+/** The test settings' master key: see vitest.config.ts. */
+const MASTER_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+const SECRETS = [
+  new RegExp(CANARY),
+  new RegExp(MASTER_KEY),
+  /eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/, // a JWT
+  /\brw[rdi]_[\w-]{20,}/, // a refresh token, device token or invitation
+  /\$scrypt\$ln=\d+,r=\d+,p=\d+\$\S+/,
+];
+
+/** Lines that hold something secret. */
+export function leaksIn(lines: readonly string[]): string[] {
+  return lines.filter((line) => SECRETS.some((secret) => secret.test(line)));
+}
+
+/** Log lines shown when a test fails. */
+const RECENT = 20;
+
+/**
+ * Collects what the Worker logs instead of printing it: the Worker shares the test's isolate, and
+ * so its console.
+ */
+export function startLogScan() {
+  const lines: string[] = [];
+  const print = console.log.bind(console);
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    console[level] = (...parts: unknown[]) => {
+      lines.push(parts.map(String).join(" "));
+    };
+  }
+  return {
+    lines: lines as readonly string[],
+    showRecent: () => print(lines.slice(-RECENT).join("\n")),
+  };
+}
