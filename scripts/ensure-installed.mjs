@@ -9,7 +9,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { argv, env, execPath, exit, platform, versions } from "node:process";
+import process, { argv, env, execPath, exit, platform, versions } from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const OLDEST_NODE = 20;
@@ -74,6 +74,9 @@ function main() {
   const reason = reasonToInstall(root);
   if (reason !== undefined) {
     console.log(`Installing the dependencies (${reason}) …`);
+    // Ctrl-C reaches npm as well, which then takes back what it did. Leaving before it has finished
+    // would let the next command start into that.
+    process.on("SIGINT", () => {});
     const { status, error } = install(root);
     if (error || status !== 0) {
       console.error(`\`npm ci\` failed${error ? `: ${error.message}` : ""}.`);

@@ -23,6 +23,7 @@ import { readConfig, writeConfig } from "./lib/render-config.ts";
 import { DEMO, seed } from "./lib/seed.ts";
 import { localHome, runWrangler, stopWranglers } from "./lib/wrangler.ts";
 
+let started: Promise<void> | undefined;
 let stopping = false;
 
 async function start(): Promise<void> {
@@ -87,6 +88,8 @@ async function stop(): Promise<void> {
   if (stopping) return;
   stopping = true;
   await stopWranglers();
+  // It fails now, and tidies up behind itself.
+  await started?.catch(() => {});
   process.exit(0);
 }
 
@@ -99,7 +102,8 @@ if (process.argv.includes("--end-with-parent")) {
 }
 
 try {
-  await start();
+  started = start();
+  await started;
 } catch (error) {
   if (!stopping) {
     console.error((error as Error).message);

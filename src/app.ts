@@ -15,8 +15,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({ getPath: pathOf });
   const authenticate = createAuthenticator(readCaller);
   app.onError(onError);
-  app.use(requestLog());
   app.use(securityHeaders());
+  app.use(requestLog());
   app.use(crossOrigin());
   app.use(openDoor());
   app.use(async (c, next) => {

@@ -39,7 +39,14 @@ const Vars = z
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),
     VERSION: z.string().default("development"),
-    MASTER_KEY: z.string().transform((text): MasterKey => parseMasterKey(text)),
+    MASTER_KEY: z.string().transform((text, ctx): MasterKey => {
+      try {
+        return parseMasterKey(text);
+      } catch (error) {
+        ctx.addIssue((error as Error).message);
+        return z.NEVER;
+      }
+    }),
   })
   .refine((vars) => vars.ENVIRONMENT === "test" || vars.PASSWORD_SCRYPT_LN >= 14, {
     path: ["PASSWORD_SCRYPT_LN"],

@@ -9,15 +9,22 @@ export function devVarsFile(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * Makes the file of local secrets, readable by its owner only, unless it is there already.
+ * Makes the file of local secrets and settings, readable by its owner only, unless it is there already.
  *
  * @returns whether it was made now. Existing secrets are never overwritten: what the local
  * databases hold is encrypted with them.
  */
 export function ensureDevVars(file: string): boolean {
-  const text = `# Secrets of local development, made by \`npm start\`. Never commit this file.
-# Local databases are encrypted with them: a new MASTER_KEY wants a new state directory.
+  const text = `# Secrets and settings of local development, made by \`npm start\`. Never commit this file.
+# Local databases are encrypted with the key: a new one wants a new state directory.
 MASTER_KEY="k1:${randomBytes(32).toString("base64url")}"
+ENVIRONMENT="development"
+BASE_URL="http://localhost:8787"
+CELL="local-1"
+REGISTRATION="open"
+# Whoever tries things out registers more than a few companies a day from one address.
+REGISTRATIONS_PER_IP_PER_DAY="1000000"
+REGISTRATIONS_PER_DAY="1000000"
 `;
   try {
     writeFileSync(file, text, { flag: "wx", mode: 0o600 });

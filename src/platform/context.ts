@@ -1,8 +1,7 @@
 import type { Settings } from "../env.ts";
 import type { Principal, UserPrincipal } from "./access/principal.ts";
 import type { Logger } from "./observe/logger.ts";
-import type { ControlDb, RealmDb, TenantDb } from "./tenancy/database.ts";
-import type { Tenancy } from "./tenancy/tenancy.ts";
+import type { ControlDb, RealmDb, Tenancy, TenantDb } from "./tenancy/index.ts";
 
 /** Whose users, keys and data a request is about: one tenant, or the platform itself. */
 export interface Realm {

@@ -66,7 +66,7 @@ export function requestOf(method: string, url: string, options: CallOptions = {}
   });
 }
 
-async function toReply(response: Response): Promise<Reply> {
+export async function toReply(response: Response): Promise<Reply> {
   const text = await response.text();
   const isJson = /json/.test(response.headers.get("content-type") ?? "");
   const json = isJson && text !== "" ? JSON.parse(text) : undefined;

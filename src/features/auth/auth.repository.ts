@@ -23,7 +23,7 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         .from(realm)
         .leftJoin(
           sessions,
-          and(eq(sessions.id, hint.sid), isNull(sessions.revokedAt), gt(sessions.endsAt, now)),
+          and(eq(sessions.id, hint.sid), isNull(sessions.revokedAt), gt(sessions.idleAt, now)),
         )
         .leftJoin(users, eq(users.id, sessions.userId))
         .leftJoin(

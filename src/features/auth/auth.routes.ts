@@ -91,7 +91,12 @@ mount(
     tag: TAG,
     doors: "both",
     access: "signed-in",
-    response: { status: 200, description: "The caller.", schema: User },
+    response: {
+      status: 200,
+      description: "The caller.",
+      schema: User,
+      headers: ["ETag"],
+    },
   }),
   {
     handle: (ctx) => getUser(ctx, ctx.principal.id),

@@ -3,18 +3,25 @@ import { Email, Password, User } from "../users/index.ts";
 
 export const Tokens = z
   .object({
-    access_token: z.string().describe("JWT (RFC 9068) for this door alone."),
+    access_token: z
+      .string()
+      .openapi({ description: "JWT (RFC 9068) for this door alone.", example: "eyJ…" }),
     token_type: z.literal("Bearer"),
-    expires_in: z.int().describe("Life of the access token in seconds."),
-    refresh_token: z.string().describe("Good for one exchange."),
+    expires_in: z.int().openapi({
+      description: "Life of the access token in seconds.",
+      example: 900,
+    }),
+    refresh_token: z.string().openapi({ description: "Good for one exchange.", example: "rwr_…" }),
   })
   .openapi("Tokens");
 
 export const SignedInUser = Tokens.extend({
   user: User,
-  device_token: z
-    .string()
-    .describe("Send it with later sign-ins: this device stays welcome when others are locked out."),
+  device_token: z.string().openapi({
+    description:
+      "Send it with later sign-ins: this device stays welcome when others are locked out.",
+    example: "rwd_…",
+  }),
 }).openapi("SignedIn");
 
 export const SignIn = z

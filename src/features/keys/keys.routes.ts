@@ -16,7 +16,7 @@ mount(
     path: "/.well-known/jwks.json",
     operationId: "getKeys",
     summary: "Public keys of this door's tokens",
-    tag: "Sign-in",
+    tag: "Service",
     doors: "both",
     access: "public",
     response: { status: 200, description: "The keys, newest first.", schema: Jwks },

@@ -1,5 +1,12 @@
 import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
-import { type ControlDb, realm, type Step, tenants, write } from "../../platform/tenancy/index.ts";
+import {
+  type ControlDb,
+  type RealmDb,
+  realm,
+  type Step,
+  tenants,
+  write,
+} from "../../platform/tenancy/index.ts";
 import { invitations, registrationCounts } from "./registration.tables.ts";
 
 export async function slugExists(db: ControlDb, slug: string): Promise<boolean> {
@@ -25,6 +32,15 @@ export function countRegistration(day: string, source: string, cap: number, as: 
     as: `registration_counts.${as}`,
     otherwise: "registration-limit",
   };
+}
+
+/** Whether the database says that it is this realm's. */
+export async function isRealmOf(db: RealmDb, id: string): Promise<boolean> {
+  const rows = await db.read(
+    (reader) => reader.select({ id: realm.id }).from(realm).where(eq(realm.id, id)),
+    "primary",
+  );
+  return rows.length > 0;
 }
 
 /** The row that says whose database it is. A second one is refused. */

@@ -27,6 +27,7 @@ mount(
       status: 201,
       description: "The tenant and its admin's tokens.",
       schema: Registered,
+      headers: ["Location"],
     },
     problems: [
       "registration-closed",

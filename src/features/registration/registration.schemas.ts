@@ -8,7 +8,13 @@ export const Slug = z
   .string()
   .refine(isSlug, "must be 3 to 40 of a-z, 0-9 and dashes, with no dash at either end")
   .refine((slug) => !isReservedSlug(slug), "is reserved")
-  .openapi({ example: "acme", description: "Name of the door. Never changes, never given again." });
+  .openapi({
+    description: "Name of the door. Never changes, never given again.",
+    example: "acme",
+    minLength: 3,
+    maxLength: 40,
+    pattern: "^[a-z0-9][a-z0-9-]*[a-z0-9]$",
+  });
 
 export const Registration = z
   .strictObject({
@@ -27,10 +33,15 @@ export const Registration = z
 export const TenantSummary = z
   .object({
     id: id("tenant"),
-    slug: z.string(),
-    name: z.string(),
-    url: z.url().describe("The tenant's door."),
-    status: z.enum(["provisioning", "active", "suspended", "deactivated"]),
+    slug: z.string().openapi({ example: "acme" }),
+    name: z.string().openapi({ example: "Acme Inc." }),
+    url: z.url().openapi({
+      description: "The tenant's door.",
+      example: "https://acme.rowhouse.example",
+    }),
+    status: z
+      .enum(["provisioning", "active", "suspended", "deactivated"])
+      .openapi({ example: "active" }),
   })
   .openapi("TenantSummary");
 
@@ -45,7 +56,7 @@ export const NewInvitation = z
 export const Invitation = z
   .object({
     id: id("invitation"),
-    token: z.string().describe("Shown this once."),
+    token: z.string().openapi({ description: "Shown this once.", example: "rwi_…" }),
     expires_at: Time,
   })
   .openapi("Invitation");

@@ -5,7 +5,7 @@ import { open, seal } from "../../platform/crypto/envelope.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, PLATFORM, type Seeder } from "../../platform/tenancy/index.ts";
 import { insertUser, newUser } from "../users/index.ts";
-import { insertRealm } from "./registration.repository.ts";
+import { insertRealm, isRealmOf } from "./registration.repository.ts";
 
 /** What a new tenant's database begins with. */
 const Seed = z.object({
@@ -52,6 +52,9 @@ export const seedTenant: Seeder = async (ctx, sealed) => {
     );
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== "conflict") throw error;
+    if (!(await isRealmOf(ctx.db, ctx.realm.id))) {
+      throw new Error(`The database of ${ctx.realm.id} holds another tenant.`, { cause: error });
+    }
     ctx.log.info("tenant was seeded before", { tenant: ctx.realm.id });
   }
 };

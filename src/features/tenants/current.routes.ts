@@ -18,7 +18,12 @@ mount(
     tag: TAG,
     doors: "tenant",
     access: "tenant:read",
-    response: { status: 200, description: "The tenant.", schema: CurrentTenant },
+    response: {
+      status: 200,
+      description: "The tenant.",
+      schema: CurrentTenant,
+      headers: ["ETag"],
+    },
   }),
   {
     handle: (ctx) => current.getCurrent(ctx),
@@ -38,7 +43,12 @@ mount(
     doors: "tenant",
     access: "tenant:write",
     body: CurrentTenantChanges,
-    response: { status: 200, description: "The tenant as changed.", schema: CurrentTenant },
+    response: {
+      status: 200,
+      description: "The tenant as changed.",
+      schema: CurrentTenant,
+      headers: ["ETag"],
+    },
     problems: ["precondition-failed", "conflict"],
   }),
   {
@@ -60,7 +70,7 @@ mount(
     access: "tenant:write",
     idempotency: "off",
     response: { status: 204, description: "The tenant is deactivated." },
-    problems: ["precondition-failed", "tenant-state"],
+    problems: ["precondition-failed", "tenant-state", "conflict"],
   }),
   {
     handle: (ctx, { ifMatch }) => current.leave(ctx, ifMatch),

@@ -1,4 +1,4 @@
-import { and, eq, gt, inArray } from "drizzle-orm";
+import { and, eq, gt } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import {
@@ -61,23 +61,6 @@ export function updateTenant(
     expect: 1,
     as: "tenants.update",
     otherwise,
-  };
-}
-
-/** Moves a tenant between states, if it stands in one of `from`. */
-export function moveTenant(
-  id: string,
-  from: readonly TenantState[],
-  changes: Partial<TenantRow>,
-): Step {
-  return {
-    statement: write
-      .update(tenants)
-      .set(changes)
-      .where(and(eq(tenants.id, id), inArray(tenants.state, [...from]))),
-    expect: 1,
-    as: "tenants.move",
-    otherwise: "tenant-state",
   };
 }
 

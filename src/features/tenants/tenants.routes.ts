@@ -51,7 +51,12 @@ mount(
     access: "tenants:write",
     idempotency: "off",
     body: Registration.omit({ invitation: true }).openapi("NewTenant"),
-    response: { status: 201, description: "The new tenant.", schema: TenantSummary },
+    response: {
+      status: 201,
+      description: "The new tenant.",
+      schema: TenantSummary,
+      headers: ["Location"],
+    },
     problems: ["slug-taken", "pool-exhausted", "overloaded"],
   }),
   {
@@ -71,7 +76,12 @@ mount(
     doors: "platform",
     access: "tenants:read",
     params: idParams("tenant"),
-    response: { status: 200, description: "The tenant.", schema: Tenant },
+    response: {
+      status: 200,
+      description: "The tenant.",
+      schema: Tenant,
+      headers: ["ETag"],
+    },
   }),
   {
     handle: (ctx, { params }) => tenants.get(ctx, params.id),
@@ -91,7 +101,12 @@ mount(
     access: "tenants:write",
     params: idParams("tenant"),
     body: TenantChanges,
-    response: { status: 200, description: "The tenant as changed.", schema: Tenant },
+    response: {
+      status: 200,
+      description: "The tenant as changed.",
+      schema: Tenant,
+      headers: ["ETag"],
+    },
     problems: ["precondition-failed", "conflict"],
   }),
   {
@@ -114,7 +129,7 @@ mount(
     access: "tenants:write",
     params: idParams("tenant"),
     response: { status: 204, description: "The tenant is deactivated." },
-    problems: ["tenant-state", "precondition-failed"],
+    problems: ["tenant-state", "precondition-failed", "conflict"],
   }),
   {
     handle: (ctx, { params, ifMatch }) => tenants.move(ctx, params.id, "deactivated", ifMatch),
@@ -134,8 +149,13 @@ mount(
     doors: "platform",
     access: "tenants:write",
     params: idParams("tenant"),
-    response: { status: 200, description: "The tenant, suspended.", schema: Tenant },
-    problems: ["tenant-state"],
+    response: {
+      status: 200,
+      description: "The tenant, suspended.",
+      schema: Tenant,
+      headers: ["ETag"],
+    },
+    problems: ["tenant-state", "conflict"],
   }),
   {
     handle: (ctx, { params }) => tenants.move(ctx, params.id, "suspended"),
@@ -154,8 +174,13 @@ mount(
     doors: "platform",
     access: "tenants:write",
     params: idParams("tenant"),
-    response: { status: 200, description: "The tenant, active.", schema: Tenant },
-    problems: ["tenant-state"],
+    response: {
+      status: 200,
+      description: "The tenant, active.",
+      schema: Tenant,
+      headers: ["ETag"],
+    },
+    problems: ["tenant-state", "conflict"],
   }),
   {
     handle: (ctx, { params }) => tenants.move(ctx, params.id, "active"),

@@ -8,10 +8,13 @@ export const PLANS = ["standard", "business"] as const;
 
 /** A tenant as operators see it. */
 export const Tenant = TenantSummary.extend({
-  name: z.string().describe("As registered; operators may change it. The tenant has its own."),
-  plan: z.string(),
-  cell: z.string(),
-  state: z.enum(TENANT_STATES),
+  name: z.string().openapi({
+    description: "As registered; operators may change it. The tenant has its own.",
+    example: "Acme Inc.",
+  }),
+  plan: z.string().openapi({ example: "standard" }),
+  cell: z.string().openapi({ description: "The deployment that serves it.", example: "eu-1" }),
+  state: z.enum(TENANT_STATES).openapi({ example: "active" }),
   created_at: Time,
   updated_at: Time,
 }).openapi("Tenant");
@@ -23,10 +26,10 @@ export const TenantQuery = strictQuery({ ...pageQuery, state: z.enum(TENANT_STAT
 export const TenantChanges = z
   .strictObject({
     name: text(200).optional().openapi({ example: "Acme Incorporated" }),
-    plan: z.enum(PLANS).optional(),
+    plan: z.enum(PLANS).optional().openapi({ example: "business" }),
   })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
-  .openapi("TenantChanges", { description: "What is left out stays as it is." });
+  .openapi("TenantChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
 /** A tenant as its own users see it. */
 export const CurrentTenant = TenantSummary.extend({ created_at: Time, updated_at: Time }).openapi(

@@ -4,13 +4,7 @@ import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, syncTenant, type TenantState } from "../../platform/tenancy/index.ts";
-import {
-  findTenant,
-  listTenants,
-  moveTenant,
-  type TenantRow,
-  updateTenant,
-} from "./tenants.repository.ts";
+import { findTenant, listTenants, type TenantRow, updateTenant } from "./tenants.repository.ts";
 
 /** From where an operator may move a tenant to where. */
 const MOVES = {
@@ -77,7 +71,7 @@ export async function update(
 /**
  * Moves a tenant to a state: first in the registry, then in its own database, where it counts
  * within 5 seconds. If that one does not answer, a job goes on trying.
- * @throws Failure `not-found`, `tenant-state`, `precondition-failed`
+ * @throws Failure `not-found`, `tenant-state`, `precondition-failed`, `conflict`
  */
 export async function move(
   ctx: PlatformCtx,
@@ -87,6 +81,9 @@ export async function move(
 ): Promise<TenantRow> {
   const before = await get(ctx, id, "primary");
   requireVersion(ifMatch, before.version);
+  if (!(MOVES[state] as readonly TenantState[]).includes(before.state)) {
+    throw new Failure("tenant-state");
+  }
   const now = new Date();
   const changes = {
     state,
@@ -97,7 +94,7 @@ export async function move(
   };
   const result = await commit(
     ctx,
-    [moveTenant(id, MOVES[state], changes)],
+    [updateTenant(id, before.version, changes, lostRace(ifMatch))],
     [{ action: "tenant.state_changed", target: id, details: { from: before.state, to: state } }],
     { ...before, ...changes },
   );

@@ -1,6 +1,6 @@
 import { and, eq, inArray, lte, sql } from "drizzle-orm";
 import { type Step, write } from "../../platform/tenancy/index.ts";
-import { signInFailures } from "./users.tables.ts";
+import { signInFailures, users } from "./users.tables.ts";
 
 /** Failures within this time count together, in ms. */
 const WINDOW_MS = 900_000;
@@ -25,10 +25,13 @@ export function forgive(email: string): Step {
   };
 }
 
-/** When the locks of an e-mail end; null when none stands. For a `users` row in the same query. */
-export function lockedUntilOf(email: unknown) {
-  return sql<number | null>`(SELECT max(locked_until) FROM ${signInFailures}
-    WHERE email = ${email} AND locked_until > ${Date.now()})`;
+/**
+ * When the locks of a user end; null when none stands. For a select from `users`. The column is
+ * named with its table: drizzle would leave that out, and the name then means the inner `email`.
+ */
+export function lockedUntil() {
+  return sql<number | null>`(SELECT max(failure.locked_until) FROM ${signInFailures} AS failure
+    WHERE failure.email = ${users}.email AND failure.locked_until > ${Date.now()})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { testPassword } from "../../platform/access/passwords.ts";
 import type { Ctx } from "../../platform/context.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, type Step } from "../../platform/tenancy/index.ts";
+import { commit, IdempotencyRace, type Step, storedAnswer } from "../../platform/tenancy/index.ts";
 import {
   countFailure,
   EVERYWHERE,
@@ -46,13 +46,15 @@ export async function provePassword(
   const target = attempt.userId ? { target: attempt.userId } : {};
   const entry = { ...target, details: { email: attempt.email }, summedBy: attempt.email };
   if (attempt.lockedUntil && attempt.lockedUntil.getTime() > Date.now()) {
-    await commit(ctx, [], [{ action: purpose.locked, ...entry }]);
+    await passReplay(ctx);
+    await commit(withoutClaim(ctx), [], [{ action: purpose.locked, ...entry }]);
     const retryAfter = (attempt.lockedUntil.getTime() - Date.now()) / 1_000;
     throw new Failure("sign-in-locked", undefined, { retryAfter });
   }
   const verdict = await testPassword(ctx, attempt.stored, attempt.password);
   const networks = [networkOf(ctx.request.ip), ...(attempt.knownDevice ? [] : [EVERYWHERE])];
   if (!verdict.ok) {
+    await passReplay(ctx);
     const steps = [...networks.map((name) => countFailure(attempt.email, name)), sweepFailures()];
     await commit(withoutClaim(ctx), steps, [{ action: purpose.failed, ...entry }]);
     throw new Failure(purpose.wrong);
@@ -61,6 +63,16 @@ export async function provePassword(
     steps: [stillUnlocked(attempt.email, networks), forgive(attempt.email)],
     outdated: verdict.outdated,
   };
+}
+
+/**
+ * Who repeats a change of password shows the old one. Under a key that was used that is no guess.
+ * @throws IdempotencyRace for which the caller is given the stored answer
+ */
+async function passReplay(ctx: Ctx): Promise<void> {
+  if (ctx.idempotency && (await storedAnswer(ctx.db, ctx.idempotency.key))) {
+    throw new IdempotencyRace();
+  }
 }
 
 /** A failure is not the answer that an Idempotency-Key stands for. */

@@ -3,7 +3,7 @@ import type { Role } from "../../platform/access/permissions.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import { lockedUntilOf } from "./lockout.repository.ts";
+import { lockedUntil } from "./lockout.repository.ts";
 import { users } from "./users.tables.ts";
 
 export type UserRow = typeof users.$inferSelect;
@@ -57,7 +57,7 @@ export async function findCredentials(db: RealmDb, userId: string) {
         .select({
           email: users.email,
           passwordHash: users.passwordHash,
-          lockedUntil: lockedUntilOf(users.email),
+          lockedUntil: lockedUntil(),
         })
         .from(users)
         .where(eq(users.id, userId)),
@@ -146,7 +146,7 @@ async function select(
   const rows = await db.read(
     (reader) =>
       reader
-        .select({ ...columns, locked: lockedUntilOf(users.email) })
+        .select({ ...columns, locked: lockedUntil() })
         .from(users)
         .where(where)
         .orderBy(users.id)

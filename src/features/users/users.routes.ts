@@ -52,7 +52,12 @@ mount(
     doors: "tenant",
     access: "users:write",
     body: NewUser,
-    response: { status: 201, description: "The new user.", schema: User },
+    response: {
+      status: 201,
+      description: "The new user.",
+      schema: User,
+      headers: ["ETag", "Location"],
+    },
     problems: ["email-taken", "overloaded"],
   }),
   {
@@ -76,7 +81,12 @@ mount(
     doors: "both",
     access: "signed-in",
     body: ProfileChanges,
-    response: { status: 200, description: "The caller as changed.", schema: User },
+    response: {
+      status: 200,
+      description: "The caller as changed.",
+      schema: User,
+      headers: ["ETag"],
+    },
     problems: ["precondition-failed", "conflict"],
   }),
   {
@@ -117,7 +127,12 @@ mount(
     doors: "tenant",
     access: "users:read",
     params: idParams("user"),
-    response: { status: 200, description: "The user.", schema: User },
+    response: {
+      status: 200,
+      description: "The user.",
+      schema: User,
+      headers: ["ETag"],
+    },
   }),
   {
     handle: (ctx, { params }) => users.get(ctx, params.id),
@@ -138,7 +153,12 @@ mount(
     access: "users:write",
     params: idParams("user"),
     body: UserChanges,
-    response: { status: 200, description: "The user as changed.", schema: User },
+    response: {
+      status: 200,
+      description: "The user as changed.",
+      schema: User,
+      headers: ["ETag"],
+    },
     problems: ["precondition-failed", "conflict", "email-taken", "last-admin"],
   }),
   {
@@ -179,7 +199,12 @@ mount(
     doors: "tenant",
     access: "users:write",
     params: idParams("user"),
-    response: { status: 200, description: "The user, free to sign in.", schema: User },
+    response: {
+      status: 200,
+      description: "The user, free to sign in.",
+      schema: User,
+      headers: ["ETag"],
+    },
   }),
   {
     handle: (ctx, { params }) => users.unlock(ctx, params.id),

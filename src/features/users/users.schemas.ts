@@ -25,17 +25,19 @@ const TenantRole = z.enum(TENANT_ROLES).openapi({ example: "user" });
 export const User = z
   .object({
     id: id("user"),
-    email: z
-      .string()
-      .nullable()
-      .describe("Null where the caller's role may not see other people's addresses."),
-    first_name: z.string(),
-    last_name: z.string(),
-    role: z.enum(ROLES),
+    email: z.string().nullable().openapi({
+      description: "Null where the caller's role may not see other people's addresses.",
+      example: "ada@acme.test",
+    }),
+    first_name: z.string().openapi({ example: "Ada" }),
+    last_name: z.string().openapi({ example: "Lovelace" }),
+    role: z.enum(ROLES).openapi({ example: "user" }),
     created_at: Time,
     updated_at: Time,
     last_sign_in_at: Time.nullable().optional().describe("For admins."),
-    locked_until: Time.nullable().optional().describe("For admins: end of a sign-in lock."),
+    locked_until: Time.nullable()
+      .optional()
+      .openapi({ description: "For admins: end of a sign-in lock.", example: null }),
   })
   .openapi("User");
 
@@ -61,13 +63,15 @@ export const UserChanges = z
     role: TenantRole.optional(),
   })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
-  .openapi("UserChanges", { description: "What is left out stays as it is." });
+  .openapi("UserChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
 export const ProfileChanges = z
   .strictObject({ first_name: firstName.optional(), last_name: lastName.optional() })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
-  .openapi("ProfileChanges", { description: "What is left out stays as it is." });
+  .openapi("ProfileChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
 export const PasswordChange = z
   .strictObject({ current_password: Password, new_password: Password })
-  .openapi("PasswordChange");
+  .openapi("PasswordChange", {
+    example: { current_password: "correct-horse-battery", new_password: "seven-quiet-lanterns" },
+  });

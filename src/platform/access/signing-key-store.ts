@@ -7,10 +7,13 @@ import { Failure } from "../problems.ts";
 import { commit, type Step, write } from "../tenancy/index.ts";
 import { signingKeys } from "./access.tables.ts";
 
-/** Longest life of an access token, in ms: so long an old key must verify. */
-const OVERLAP_MS = 86_400_000;
 /** How long an isolate signs with a key before it looks for a newer one, in ms. */
 const KEPT_MS = 60_000;
+/**
+ * How long an old key must verify, in ms: the longest life of an access token, and the time in
+ * which another isolate may still sign with it.
+ */
+const OVERLAP_MS = 86_400_000 + KEPT_MS;
 
 interface Signer {
   readonly kid: string;

@@ -1,7 +1,8 @@
 import type { RouteConfig } from "@hono/zod-openapi";
 import { z } from "@hono/zod-openapi";
 import { PERMISSIONS } from "../access/permissions.ts";
-import { PROBLEMS, type ProblemCode } from "../problems.ts";
+import { PROBLEMS, type ProblemCode, type ProblemKind } from "../problems.ts";
+import { type HeaderName, headerRefs, problemExamples } from "./describe-components.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { keepsAnswers } from "./idempotency.ts";
 import { PROBLEM_TYPE, Problem } from "./problem-document.ts";
@@ -33,15 +34,40 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     responses: {
       [response.status]: {
         description: response.description,
+        headers: headerRefs(answerHeaders(endpoint)),
         ...(response.schema
           ? { content: { "application/json": { schema: response.schema } } }
           : {}),
       },
+      ...(isRevalidated(endpoint)
+        ? {
+            304: {
+              description: "`If-None-Match` names the version that is current.",
+              headers: headerRefs(answerHeaders(endpoint)),
+            },
+          }
+        : {}),
       ...problemResponses(problemsOf(endpoint)),
     },
     "x-doors": endpoint.doors,
-    ...(access in PERMISSIONS ? { "x-permission": access } : {}),
+    ...(access in PERMISSIONS ? { "x-permission": access, "x-badges": [{ name: access }] } : {}),
   } as RouteConfig;
+}
+
+/** Headers of the answer that all goes well with. */
+function answerHeaders({ response, method, access }: Endpoint): HeaderName[] {
+  const isPage = response.schema instanceof z.ZodObject && "next_cursor" in response.schema.shape;
+  return [
+    "X-Request-ID",
+    ...(method !== "get" || access !== "public" ? (["X-D1-Bookmark"] as const) : []),
+    ...(response.headers ?? []),
+    ...(isPage ? (["Link"] as const) : []),
+  ];
+}
+
+/** Whether the answer can be 304. */
+function isRevalidated({ method, response }: Endpoint): boolean {
+  return method === "get" && (response.headers?.includes("ETag") ?? false);
 }
 
 function description(endpoint: Endpoint): string {
@@ -58,14 +84,25 @@ function description(endpoint: Endpoint): string {
 function headersOf(endpoint: Endpoint) {
   const shape: Record<string, z.ZodType> = {};
   if (keepsAnswers(endpoint)) {
-    shape["Idempotency-Key"] = z.string().max(255).optional().openapi({
-      description: "Repeats with the same key get the first answer again, for 24 hours.",
-      example: "3f6f0a52-6f5c-4a57-9c62-0d9e1a2b3c4d",
-    });
+    // No example: the reference would send it with every request that somebody tries out.
+    shape["Idempotency-Key"] = z
+      .string()
+      .max(255)
+      .optional()
+      .openapi({
+        description:
+          "Any text of your choosing, such as a UUID. Repeats with the same key get the first " +
+          "answer again, for 24 hours.",
+      });
   }
   if (takesIfMatch(endpoint)) {
     shape["If-Match"] = z.string().optional().openapi({
       description: "Entity tag that was read; another one meanwhile is 412.",
+    });
+  }
+  if (isRevalidated(endpoint)) {
+    shape["If-None-Match"] = z.string().optional().openapi({
+      description: "Entity tag that is there already; if it is current, the answer is 304.",
     });
   }
   return z.object(shape);
@@ -88,6 +125,7 @@ function problemsOf(endpoint: Endpoint): ProblemCode[] {
   if (endpoint.body) codes.push("malformed-json", "content-too-large", "unsupported-media-type");
   if (endpoint.method !== "get") codes.push("outcome-unknown");
   if (keepsAnswers(endpoint)) codes.push("idempotency-mismatch", "idempotency-in-progress");
+  if (keepsAnswers(endpoint) || takesIfMatch(endpoint)) codes.push("malformed-request");
   return [...new Set([...codes, ...(endpoint.problems ?? [])])];
 }
 
@@ -97,8 +135,18 @@ function problemResponses(codes: readonly ProblemCode[]): RouteConfig["responses
     status,
     {
       description: group.map((code) => `\`${code}\`: ${PROBLEMS[code].title}.`).join(" "),
-      content: { [PROBLEM_TYPE]: { schema: Problem } },
+      headers: headerRefs(problemHeaders(status, group)),
+      content: { [PROBLEM_TYPE]: { schema: Problem, examples: problemExamples(group) } },
     },
   ]);
   return Object.fromEntries(entries);
+}
+
+function problemHeaders(status: number, codes: readonly ProblemCode[]): HeaderName[] {
+  const passes = codes.some((code) => (PROBLEMS[code] as ProblemKind).retryAfter !== undefined);
+  return [
+    "X-Request-ID",
+    ...(status === 401 ? (["WWW-Authenticate"] as const) : []),
+    ...(passes ? (["Retry-After"] as const) : []),
+  ];
 }

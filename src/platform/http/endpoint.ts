@@ -41,6 +41,8 @@ export interface Endpoint<
     readonly status: 200 | 201 | 204;
     readonly description: string;
     readonly schema?: Out;
+    /** Headers that this answer always has: those of {@link Answer} that `present` fills. */
+    readonly headers?: readonly ("ETag" | "Location")[];
   };
   /** Problems of its own; those of the pipeline are added by themselves. */
   readonly problems?: readonly ProblemCode[];

@@ -13,7 +13,7 @@ export function onError(error: Error, c: AppContext): Response {
   const requestId = c.get("requestId") ?? "unknown";
   if (PROBLEMS[failure.code].status >= 500) {
     // Settings that are not valid throw before there is a logger.
-    const log = c.get("log") ?? createLogger();
+    const log = c.get("log") ?? createLogger({}, { request_id: requestId });
     log.error("failed", { code: failure.code, ...errorFields(failure.options.cause ?? failure) });
   }
   return problemResponse(failure.code, {
@@ -22,6 +22,6 @@ export function onError(error: Error, c: AppContext): Response {
     requestId,
     retryAfter: failure.options.retryAfter,
     errors: failure.options.errors,
-    headers: failure.options.headers,
+    headers: { ...failure.options.headers, "x-request-id": requestId },
   });
 }

@@ -9,7 +9,11 @@ const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
 /** Seconds that a browser may remember a preflight. */
 const PREFLIGHT_SECONDS = 600;
 
-/** What OWASP's REST cheat sheet asks for; a page that needs more sets its own policy. */
+/**
+ * What OWASP's REST cheat sheet asks for; a page that needs more sets its own policy. Answers are
+ * kept by no cache unless they say so: most are for one caller, and errors and tokens (RFC 6749,
+ * section 5.1) no less.
+ */
 export function securityHeaders(): MiddlewareHandler<AppEnv> {
   const secure = secureHeaders({
     strictTransportSecurity: "max-age=63072000; includeSubDomains; preload",
@@ -21,6 +25,7 @@ export function securityHeaders(): MiddlewareHandler<AppEnv> {
     if (!c.res.headers.has("content-security-policy")) {
       c.header("content-security-policy", NO_PAGE);
     }
+    if (!c.res.headers.has("cache-control")) c.header("cache-control", "no-store");
   };
 }
 

@@ -46,10 +46,13 @@ export interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** The answer for a problem, by its code. */
-export function problemResponse(code: ProblemCode, options: ProblemOptions): Response {
-  const { status, title, retryAfter: usual }: ProblemKind = PROBLEMS[code];
-  const document: z.input<typeof Problem> = {
+/** The body for a problem, by its code. */
+export function problemDocument(
+  code: ProblemCode,
+  options: ProblemOptions,
+): z.input<typeof Problem> {
+  const { status, title } = PROBLEMS[code];
+  return {
     type: `${TYPE_BASE}${code}`,
     title,
     status,
@@ -58,6 +61,12 @@ export function problemResponse(code: ProblemCode, options: ProblemOptions): Res
     request_id: options.requestId,
     ...(options.errors ? { errors: [...options.errors] } : {}),
   };
+}
+
+/** The answer for a problem, by its code. */
+export function problemResponse(code: ProblemCode, options: ProblemOptions): Response {
+  const { status, retryAfter: usual }: ProblemKind = PROBLEMS[code];
+  const document = problemDocument(code, options);
   const headers = new Headers({ "content-type": PROBLEM_TYPE, ...options.headers });
   const retryAfter = options.retryAfter ?? usual;
   if (retryAfter !== undefined) headers.set("retry-after", String(Math.ceil(retryAfter)));

@@ -34,14 +34,14 @@ export async function renderAnswer(
   return { status, body, headers };
 }
 
-/** The response: rendered answer, bookmark, and no trace in any cache. */
+/** The response: rendered answer and bookmark. */
 export async function toResponse(c: AppContext, ctx: Ctx, rendered: Rendered): Promise<Response> {
   const headers = new Headers(rendered.headers);
-  if (ctx.principal.kind !== "anonymous") headers.set("cache-control", "no-store");
   const bookmark = await bookmarkFor(ctx.settings.MASTER_KEY, ctx.db);
   if (bookmark) headers.set("x-d1-bookmark", bookmark);
   const tag = headers.get("etag");
-  if (c.req.method === "GET" && tag && isFresh(c.req.header("if-none-match"), tag)) {
+  const reads = c.req.method === "GET" || c.req.method === "HEAD";
+  if (reads && tag && isFresh(c.req.header("if-none-match"), tag)) {
     headers.delete("content-type");
     return new Response(null, { status: 304, headers });
   }

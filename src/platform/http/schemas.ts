@@ -41,13 +41,19 @@ export function pageOf<S extends z.ZodType>(item: S, name: string) {
 
 /** Text of a person: trimmed, without control characters, at most `max` characters. */
 export function text(max: number) {
-  return z
-    .string()
-    .trim()
-    .min(1)
-    .max(max)
-    .regex(/^[^\p{Cc}\p{Cs}]*$/u, "must not hold control characters");
+  return (
+    z
+      .string()
+      .trim()
+      .min(1)
+      .max(max)
+      .regex(NO_CONTROLS, "must not hold control characters")
+      // Said again, because the generator would put the flag into the pattern.
+      .openapi({ pattern: NO_CONTROLS.source })
+  );
 }
+
+const NO_CONTROLS = /^[^\p{Cc}\p{Cs}]*$/u;
 
 /** Query parameters, and no others. */
 export function strictQuery<T extends z.ZodRawShape>(shape: T) {

@@ -1,7 +1,9 @@
 import { type Bindings, settingsOf } from "../../env.ts";
+import { principalName } from "../access/principal.ts";
 import type { PlatformCtx } from "../context.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { createMeter } from "../observe/meter.ts";
+import { traceIdOf } from "../observe/trace.ts";
 import { createTenancy, jobSeat, newId, platformCtx } from "../tenancy/index.ts";
 
 /** Work that a Cron Trigger starts. */
@@ -26,17 +28,26 @@ export async function runSchedules(
   const failures: unknown[] = [];
   for (const { name, run } of schedules.filter((schedule) => schedule.cron === cron)) {
     const requestId = newId("request");
-    const log = createLogger({ level: settings.LOG_LEVEL }, { request_id: requestId, job: name });
+    const log = createLogger(
+      { level: settings.LOG_LEVEL, redaction: settings.LOG_REDACTION === "on" },
+      { request_id: requestId, trace_id: traceIdOf(undefined), job: name },
+    );
     const meter = createMeter();
     const startedAt = Date.now();
     const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
+    const ctx = platformCtx(jobSeat(tenancy, name, requestId));
+    let status = "ok";
     try {
-      await run(platformCtx(jobSeat(tenancy, name, requestId)));
+      await run(ctx);
     } catch (error) {
+      status = "failed";
       failures.push(error);
       log.error("job failed", errorFields(error));
     }
     log.info("job", {
+      tenant: ctx.realm.slug,
+      principal: principalName(ctx.principal),
+      status,
       duration_ms: Date.now() - startedAt,
       d1_trips: meter.tenantTrips,
       control_trips: meter.controlTrips,

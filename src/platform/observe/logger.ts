@@ -27,8 +27,8 @@ export function createLogger(options: LoggerOptions = {}, base: Fields = {}): Lo
     (level: Level) =>
     (message: string, fields: Fields = {}) => {
       if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(floor)) return;
-      const line = { time: new Date().toISOString(), level, message, ...base, ...fields };
-      write(level, redaction ? JSON.stringify(line, redact) : JSON.stringify(line));
+      const start = { time: new Date().toISOString(), level, message, ...base };
+      write(level, stringify({ ...start, ...fields }, redaction) ?? JSON.stringify(start));
     };
   return {
     debug: log("debug"),
@@ -49,6 +49,15 @@ export function errorFields(error: unknown): Fields {
   };
 }
 
+/** Null when it cannot be said in JSON, such as a body nested too deep: no log fails a request. */
+function stringify(line: Fields, redaction: boolean): string | null {
+  try {
+    return JSON.stringify(line, redaction ? redact : undefined);
+  } catch {
+    return null;
+  }
+}
+
 function writeLine(level: Level, line: string): void {
   console[level](line);
 }
@@ -62,6 +71,7 @@ const SECRET_SHAPE =
   /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\brw[rdi]_[\w-]{20,}|\bBearer\s+\S+|\$(?:scrypt|2[aby])\$\S+/g;
 
 function redact(name: string, value: unknown): unknown {
-  if (SECRET_NAME.test(name) && typeof value === "string") return "[redacted]";
+  // Whatever stands there: a password in a list is one too.
+  if (SECRET_NAME.test(name) && value !== null && value !== undefined) return "[redacted]";
   return typeof value === "string" ? value.replace(SECRET_SHAPE, "[redacted]") : value;
 }

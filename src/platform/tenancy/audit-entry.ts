@@ -7,7 +7,7 @@ import { randomToken } from "../crypto/random.ts";
 import type { PreparedSql } from "./database.ts";
 import { newId } from "./ids.ts";
 import { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
-import { prepare } from "./statements.ts";
+import { prepare, type Step, stepSql } from "./statements.ts";
 
 /** What a commit says of itself. */
 export interface AuditEntry {
@@ -61,9 +61,21 @@ export async function auditSql(
     SELECT ${id}, ${salt}, ${data} WHERE changes() > 0`;
   const sum = sql`INSERT INTO ${auditSums} (sum_key, count, last_commit_id)
     VALUES (${sumKey}, 1, ${commitId})
-    ON CONFLICT (sum_key) DO UPDATE SET count = count + 1, last_commit_id = excluded.last_commit_id`;
-  return [row, details, ...(sumKey ? [sum] : [])].map(prepare);
+    ON CONFLICT (sum_key) DO UPDATE SET count = count + 1, last_commit_id = excluded.last_commit_id
+    WHERE last_commit_id <> excluded.last_commit_id`;
+  if (!sumKey) return [row, details].map(prepare);
+  return [...[row, details, sum].map(prepare), ...stepSql(COUNTED_ONCE)];
 }
+
+/**
+ * Other rows are unique per commit; this one stands for many. Without the guard a commit that is
+ * tried again after a lost connection would count twice, and so would what it changes.
+ */
+const COUNTED_ONCE: Step = {
+  require: sql`changes() = 1`,
+  as: "audit_sums.count",
+  otherwise: "conflict",
+};
 
 /** One key per minute, caller and kind of refusal; the caller's address shows only as a keyed hash. */
 async function sumKeyOf(ctx: Ctx, entry: AuditEntry, principal: string, now: number) {

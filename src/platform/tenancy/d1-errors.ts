@@ -6,9 +6,12 @@
  */
 export type D1Outcome = "outcome-unknown" | "overloaded" | "rejected";
 
-/** Texts of Cloudflare's list of D1 errors ("Debug D1"). */
+/**
+ * Texts of Cloudflare's list of D1 errors ("Debug D1"). Whatever reset the database, a write may have
+ * gone before.
+ */
 const LOST =
-  /network connection lost|storage caused object to be reset|because its code was updated|transient issue|internal error|connection (?:was )?(?:reset|closed)|durable object .*(?:reset|disconnected)/i;
+  /network connection lost|\breset\b|transient issue|internal error|connection (?:was )?closed|disconnected/i;
 const OVERLOADED = /overloaded|too many requests queued|requests queued for too long/i;
 const SQLITE = /SQLITE_|constraint failed|bad JSON path|append-only|write-once/i;
 

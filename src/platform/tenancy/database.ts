@@ -1,11 +1,12 @@
+import { DrizzleQueryError } from "drizzle-orm/errors";
 import { drizzle, type SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { errorFields, type Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
 import { Failure } from "../problems.ts";
 import { outcomeOf } from "./d1-errors.ts";
 
-/** Selects and nothing else. */
-export type Reader = Pick<SqliteRemoteDatabase, "select" | "selectDistinct" | "with">;
+/** Selects and nothing else: `with`, which drizzle has too, leads on to writes. */
+export type Reader = Pick<SqliteRemoteDatabase, "select" | "selectDistinct">;
 
 /** A realm's database, open for one request. */
 export interface RealmDb {
@@ -89,7 +90,7 @@ export function open<Db extends RealmDb>(options: OpenOptions): Db {
   const db = {
     realmId: options.realmId,
     read: (build: (reader: Reader) => PromiseLike<unknown>, from?: "primary") =>
-      Promise.resolve(build(readers[from ?? "any"])),
+      Promise.resolve(build(readers[from ?? "any"])).catch(throwCause),
   } as unknown as Db;
   handles.set(db, {
     batch: (statements) => {
@@ -121,6 +122,11 @@ async function retryRead<T>(log: Logger, run: () => Promise<T>): Promise<T> {
       throw outcomeOf(second) === "rejected" ? second : unavailable(second);
     }
   }
+}
+
+/** Drizzle wraps what went wrong, which hides failures and puts the query's values into the log. */
+function throwCause(error: unknown): never {
+  throw error instanceof DrizzleQueryError ? error.cause : error;
 }
 
 /** The failure for a database that cannot answer now. Nothing was changed. */

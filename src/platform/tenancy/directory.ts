@@ -18,18 +18,25 @@ export interface TenantRoute {
 /** How long a route is used without asking, and while the control database is silent, in ms. */
 const FRESH_MS = 60_000;
 const STALE_MS = 600_000;
-/** An unknown host, or a tenant on its way, is asked for again soon. */
+/** An unknown host, or a tenant on its way, is asked for again soon; so is a silent registry. */
 const BRIEF_MS = 2_000;
+/** How long a request whose tenant is known waits for the registry, in ms. */
+const PATIENCE_MS = 1_000;
 /** Routes kept per isolate, a few hundred bytes each. */
 const KEPT = 10_000;
 
 interface Known {
   readonly route: TenantRoute | null;
   readonly at: number;
+  /** Until when a registry that was silent is not asked again. */
+  readonly quietUntil: number;
 }
 
 /** A cache, never the truth: one per isolate. */
 const known = createLru<Known>(KEPT);
+
+/** Counts what was forgotten: a look-up that began before may bring back what was true then. */
+let forgotten = 0;
 
 /**
  * Finds a tenant by slug. The registry is asked at most once a minute per isolate and tenant, and
@@ -46,20 +53,39 @@ export async function findRoute(
   const age = seen ? Date.now() - seen.at : Number.POSITIVE_INFINITY;
   const settled = seen?.route?.state === "active" || seen?.route?.state === "suspended";
   if (seen && age < (settled ? FRESH_MS : BRIEF_MS)) return seen.route;
+  const stale = seen?.route && age < STALE_MS ? seen : null;
+  if (stale && Date.now() < stale.quietUntil) return stale.route;
+  const before = forgotten;
   try {
-    const route = await lookUp(control, slug);
-    known.set(slug, { route, at: Date.now() });
+    const asked = lookUp(control, slug);
+    const route = await (stale ? inTime(asked) : asked);
+    if (forgotten === before) known.set(slug, { route, at: Date.now(), quietUntil: 0 });
     return route;
   } catch (error) {
-    if (!(error instanceof Failure) || !seen?.route || age >= STALE_MS) throw error;
+    if (!(error instanceof Failure) || !stale) throw error;
     log.warn("control database silent, stale route used", { slug, age, ...errorFields(error) });
-    return seen.route;
+    if (forgotten === before) known.set(slug, { ...stale, quietUntil: Date.now() + BRIEF_MS });
+    return stale.route;
   }
 }
 
 /** Drops what this isolate knows of a tenant, after a change that it made itself. */
 export function forgetRoute(slug: string): void {
+  forgotten += 1;
   known.delete(slug);
+}
+
+/** A database in trouble often does not fail, but hang. */
+async function inTime<T>(asked: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Failure("database-unavailable")), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function lookUp(control: ControlDb, slug: string): Promise<TenantRoute | null> {

@@ -1,5 +1,4 @@
 /** The face of tenancy. Outside this folder nothing else of it may be imported. */
-export type { AuditEntry, NonEmpty } from "./audit-entry.ts";
 export { bookmarkFor } from "./bookmarks.ts";
 export { commit } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
@@ -11,12 +10,11 @@ export { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "./ids.ts";
 export { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 export {
   claimTenant,
-  DEFAULT_PLAN,
   provisionTenant,
   resumeProvisioning,
   type Seeder,
 } from "./provisioning.ts";
-export { REALM_STATUSES, type RealmStatus, realm } from "./realm.tables.ts";
+export { type RealmStatus, realm } from "./realm.tables.ts";
 export { TENANT_STATES, type TenantState, tenants } from "./registry.tables.ts";
 export { isReservedSlug, isSlug } from "./slug.ts";
 export { syncPending, syncTenant } from "./state-sync.ts";

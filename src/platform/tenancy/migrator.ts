@@ -1,4 +1,5 @@
 import { outcomeOf, violatedUnique } from "./d1-errors.ts";
+import { unavailable } from "./database.ts";
 import type { Migration } from "./migrations.ts";
 
 /** The table that `wrangler d1 migrations apply` keeps, so that both agree. */
@@ -17,6 +18,7 @@ const LOST_TRIES = 3;
  * Brings a database up to date. Each migration is one batch that first inserts its own name, so
  * that of many who try at once one wins, without a lock; the losers go on to the next.
  * @returns the number of migrations that the database now has
+ * @throws Failure `database-unavailable`; what was applied stays, and the next call goes on there
  */
 export async function migrate(db: D1Database, migrations: readonly Migration[]): Promise<number> {
   await tolerant(() => db.prepare(TABLE).run());
@@ -43,20 +45,27 @@ async function apply(db: D1Database, migration: Migration): Promise<void> {
 }
 
 async function appliedNames(db: D1Database): Promise<Set<string>> {
-  const { results } = await db
-    .withSession("first-primary")
-    .prepare("SELECT name FROM d1_migrations")
-    .all<{ name: string }>();
+  const { results } = await tolerant(() =>
+    db
+      .withSession("first-primary")
+      .prepare("SELECT name FROM d1_migrations")
+      .all<{ name: string }>(),
+  );
   return new Set(results.map(({ name }) => name));
 }
 
-/** Every step may be run again: after a lost connection it simply is. */
+/**
+ * Every step may be run again: after a lost connection it simply is.
+ * @throws Failure `database-unavailable`
+ */
 async function tolerant<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await run();
     } catch (error) {
-      if (attempt === LOST_TRIES || outcomeOf(error) !== "outcome-unknown") throw error;
+      const outcome = outcomeOf(error);
+      if (outcome === "rejected") throw error;
+      if (outcome === "overloaded" || attempt === LOST_TRIES) throw unavailable(error);
     }
   }
 }

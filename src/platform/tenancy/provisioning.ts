@@ -107,7 +107,8 @@ export async function resumeProvisioning(ctx: PlatformCtx, seed: Seeder): Promis
             lt(tenants.updatedAt, new Date(Date.now() - ABANDONED_MS)),
           ),
         )
-        .orderBy(tenants.updatedAt)
+        // At random, so that a few that always fail do not stand before all others.
+        .orderBy(sql`random()`)
         .limit(RESUMED),
     "primary",
   );

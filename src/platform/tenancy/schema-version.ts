@@ -1,4 +1,4 @@
-import { eq } from "drizzle-orm";
+import { and, eq, lt } from "drizzle-orm";
 import { commit } from "./commit.ts";
 import { forgetRoute, type TenantRoute } from "./directory.ts";
 import { TENANT_MIGRATIONS } from "./migrations.ts";
@@ -21,7 +21,7 @@ export async function catchUp(seat: Seat, route: TenantRoute): Promise<void> {
   forgetRoute(route.slug);
 }
 
-/** Migrates a tenant's database and notes its version in the registry. */
+/** Migrates a tenant's database and notes its version in the registry; of many at once, one does. */
 export async function bringUpToDate(seat: Seat, route: TenantRoute): Promise<void> {
   const { env } = internalsOf(seat.tenancy);
   const schemaVersion = await migrate(poolDatabase(env, route.binding), TENANT_MIGRATIONS);
@@ -29,11 +29,21 @@ export async function bringUpToDate(seat: Seat, route: TenantRoute): Promise<voi
     platformCtx(seat),
     [
       {
-        statement: write.update(tenants).set({ schemaVersion }).where(eq(tenants.id, route.id)),
-        expect: 1,
+        statement: write
+          .update(tenants)
+          .set({ schemaVersion })
+          .where(and(eq(tenants.id, route.id), lt(tenants.schemaVersion, schemaVersion))),
+        expect: "any",
         as: "tenants.schema_version",
       },
     ],
-    [{ action: "tenant.migrated", target: route.id, details: { schema_version: schemaVersion } }],
+    [
+      {
+        action: "tenant.migrated",
+        target: route.id,
+        details: { schema_version: schemaVersion },
+        whenChanged: "tenants.schema_version",
+      },
+    ],
   );
 }

@@ -1,12 +1,13 @@
 import { and, eq, isNotNull, ne, sql } from "drizzle-orm";
 import type { PlatformCtx } from "../context.ts";
 import { errorFields } from "../observe/logger.ts";
+import { Failure } from "../problems.ts";
 import { commit } from "./commit.ts";
 import { forgetRoute } from "./directory.ts";
 import { type RealmStatus, realm } from "./realm.tables.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
 import { write } from "./statements.ts";
-import { openRoute } from "./tenancy.ts";
+import { openRoute, platformCtx } from "./tenancy.ts";
 
 /** Tenants told per run of the job. */
 const TOLD = 50;
@@ -20,10 +21,12 @@ const STATUS: Partial<Record<TenantState, RealmStatus>> = {
 
 /**
  * Tells a tenant's own database the state that the registry wants. Until it has heard, the
- * registry's row is marked, and {@link syncPending} tries again.
+ * registry's row is marked, and {@link syncPending} tries again. These are commits of their own:
+ * a claim on an answer that the caller's context holds is not theirs.
  */
 export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<void> {
-  const [tenant] = await ctx.db.read(
+  const control = platformCtx(ctx);
+  const [tenant] = await control.db.read(
     (reader) => reader.select().from(tenants).where(eq(tenants.id, tenantId)),
     "primary",
   );
@@ -44,21 +47,27 @@ export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<vo
     ],
     [{ action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" }],
   );
-  await commit(
-    ctx,
-    [
-      {
-        statement: write
-          .update(tenants)
-          .set({ unsyncedSince: null })
-          .where(and(eq(tenants.id, tenantId), eq(tenants.version, tenant.version))),
-        expect: "any",
-        as: "tenants.synced",
-      },
-    ],
-    [{ action: "tenant.state_synced", target: tenantId, whenChanged: "tenants.synced" }],
-  );
   forgetRoute(tenant.slug);
+  try {
+    await commit(
+      control,
+      [
+        {
+          statement: write
+            .update(tenants)
+            .set({ unsyncedSince: null })
+            .where(and(eq(tenants.id, tenantId), eq(tenants.version, tenant.version))),
+          expect: 1,
+          as: "tenants.synced",
+        },
+      ],
+      [{ action: "tenant.state_synced", target: tenantId }],
+    );
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "conflict") throw error;
+    // The state moved on meanwhile. Whoever moved it may have told the tenant before we did.
+    await syncTenant(ctx, tenantId);
+  }
 }
 
 /** Past participles of the states, for audit rows. */
@@ -76,7 +85,8 @@ export async function syncPending(ctx: PlatformCtx): Promise<void> {
         .select({ id: tenants.id })
         .from(tenants)
         .where(and(isNotNull(tenants.unsyncedSince), eq(tenants.cell, ctx.settings.CELL)))
-        .orderBy(tenants.unsyncedSince)
+        // At random, so that databases that are down do not stand before all others.
+        .orderBy(sql`random()`)
         .limit(TOLD),
     "primary",
   );

@@ -1,0 +1,31 @@
+/** The groups of operations, in the order of the page. */
+export const TAGS = [
+  { name: "Sign-in", description: "Getting tokens, renewing them, giving them up." },
+  { name: "Sessions", description: "Where the caller is signed in." },
+  { name: "Registration", description: "How a company becomes a tenant." },
+  { name: "Users", description: "The people of a tenant." },
+  { name: "Tenant", description: "The tenant of this door." },
+  { name: "Tenants", description: "All tenants, for operators." },
+  { name: "Audit", description: "Who did what." },
+  { name: "Service", description: "Whether the service is up, and where to look." },
+];
+
+/** What holds for every operation. */
+export const INTRODUCTION = `\
+A multi-tenant API platform: every tenant has a database, a door and keys of its own.
+
+**Sign in** with \`POST /api/v1/auth/login\` and put the \`access_token\` into *Authentication*. It is
+good for this door alone. This page forgets it when you close it.
+
+**Errors** are problem documents (RFC 9457). \`type\` names the kind and is stable; \`request_id\` finds
+the request in the logs.
+
+**Lists** take \`limit\` and \`cursor\`; \`next_cursor\` of one page is the \`cursor\` of the next.
+
+**Repeating a change** is safe with an \`Idempotency-Key\`: the first answer comes again for 24 hours.
+
+**Changing what somebody else may change too**: send the \`ETag\` that you read as \`If-Match\`; 412 says
+that it is no longer current.
+
+**Reading what you have just written**: send the \`X-D1-Bookmark\` of the last answer with the next
+request.`;

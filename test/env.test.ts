@@ -1,0 +1,122 @@
+import { describe, expect, it } from "vitest";
+import { type Bindings, settingsOf } from "../src/env.ts";
+
+const KEY = `one:${"A".repeat(43)}`;
+
+/** What a deployment sets at the least. */
+const LEAST = { BASE_URL: "https://rowhouse.example", CELL: "eu-1", MASTER_KEY: KEY };
+
+const read = (vars: object) => settingsOf(vars as Bindings);
+const complaintOf = (vars: object): string => {
+  try {
+    read(vars);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  return "";
+};
+
+describe("settings", () => {
+  it("left out are the careful ones", () => {
+    const { BASE_URL, MASTER_KEY, ...others } = read(LEAST);
+    expect(BASE_URL.origin).toBe("https://rowhouse.example");
+    expect(MASTER_KEY.currentKid).toBe("one");
+    expect(others).toEqual({
+      ENVIRONMENT: "production",
+      CELL: "eu-1",
+      REGISTRATION: "closed",
+      REGISTRATIONS_PER_IP_PER_DAY: 5,
+      REGISTRATIONS_PER_DAY: 200,
+      ACCESS_TOKEN_SECONDS: 15 * 60,
+      REFRESH_IDLE_SECONDS: 7 * 86_400,
+      SESSION_MAX_SECONDS: 30 * 86_400,
+      SIGNING_KEY_SECONDS: 90 * 86_400,
+      PASSWORD_QUEUE: 4,
+      PASSWORD_SCRYPT_LN: 14,
+      CORS_ORIGINS: [],
+      MAX_BODY_BYTES: 1_048_576,
+      LOG_LEVEL: "info",
+      LOG_REDACTION: "on",
+      VERSION: "development",
+    });
+  });
+
+  it("are read from text, as Cloudflare hands them over", () => {
+    const settings = read({
+      ...LEAST,
+      ACCESS_TOKEN_SECONDS: "60",
+      CORS_ORIGINS: " https://a.example, ,https://b.example,",
+    });
+    expect(settings.ACCESS_TOKEN_SECONDS).toBe(60);
+    expect(settings.CORS_ORIGINS).toEqual(["https://a.example", "https://b.example"]);
+  });
+
+  it("are validated once per environment", () => {
+    const vars = { ...LEAST };
+    expect(read(vars)).toBe(read(vars));
+    expect(read({ ...LEAST })).not.toBe(read(vars));
+  });
+
+  it.each([
+    ["a missing ENVIRONMENT means production", { BASE_URL: "http://rowhouse.example" }, "BASE_URL"],
+    ["http in production", { ENVIRONMENT: "production", BASE_URL: "http://x.example" }, "BASE_URL"],
+    ["debug lines in production", { LOG_LEVEL: "debug" }, "LOG_LEVEL"],
+    ["cheap hashes in production", { PASSWORD_SCRYPT_LN: "13" }, "PASSWORD_SCRYPT_LN"],
+    [
+      "cheap hashes in development",
+      { ENVIRONMENT: "development", PASSWORD_SCRYPT_LN: "13" },
+      "PASSWORD_SCRYPT_LN",
+    ],
+    ["open logs in production", { LOG_REDACTION: "off" }, "LOG_REDACTION"],
+    [
+      "open logs in development",
+      { ENVIRONMENT: "development", LOG_REDACTION: "off" },
+      "LOG_REDACTION",
+    ],
+    ["an environment nobody knows", { ENVIRONMENT: "staging" }, "ENVIRONMENT"],
+    ["an empty environment", { ENVIRONMENT: "" }, "ENVIRONMENT"],
+    ["no base", { BASE_URL: undefined }, "BASE_URL"],
+    ["a base that is no URL", { BASE_URL: "rowhouse" }, "BASE_URL"],
+    ["a base of another kind", { BASE_URL: "ftp://rowhouse.example" }, "BASE_URL"],
+    ["no cell", { CELL: undefined }, "CELL"],
+    ["a cell that is no name", { CELL: "Cell One" }, "CELL"],
+    ["a registration mode nobody knows", { REGISTRATION: "everybody" }, "REGISTRATION"],
+    ["tokens that live too long", { ACCESS_TOKEN_SECONDS: "86401" }, "ACCESS_TOKEN_SECONDS"],
+    ["tokens that live too short", { ACCESS_TOKEN_SECONDS: "59" }, "ACCESS_TOKEN_SECONDS"],
+    ["half a second", { ACCESS_TOKEN_SECONDS: "90.5" }, "ACCESS_TOKEN_SECONDS"],
+    ["sessions beyond 30 days", { SESSION_MAX_SECONDS: "2592001" }, "SESSION_MAX_SECONDS"],
+    ["a number in words", { PASSWORD_QUEUE: "four" }, "PASSWORD_QUEUE"],
+    ["no queue", { PASSWORD_QUEUE: "0" }, "PASSWORD_QUEUE"],
+    ["a log level nobody knows", { LOG_LEVEL: "verbose" }, "LOG_LEVEL"],
+    ["no master key", { MASTER_KEY: undefined }, "MASTER_KEY"],
+    ["a short master key", { MASTER_KEY: "one:AAAA" }, "MASTER_KEY"],
+    ["a master key without an id", { MASTER_KEY: "A".repeat(43) }, "MASTER_KEY"],
+  ])("%s: refused by name", (_, vars, name) => {
+    expect(complaintOf({ ...LEAST, ...vars })).toMatch(new RegExp(`\\b${name}: `));
+  });
+
+  it("in tests alone hashes may be cheap and logs open", () => {
+    const vars = { ENVIRONMENT: "test", PASSWORD_SCRYPT_LN: "4", LOG_REDACTION: "off" };
+    expect(read({ ...LEAST, ...vars })).toMatchObject({ PASSWORD_SCRYPT_LN: 4 });
+  });
+
+  it("http and debug lines are for development", () => {
+    const vars = { ENVIRONMENT: "development", BASE_URL: "http://localhost:8787" };
+    expect(read({ ...LEAST, ...vars, LOG_LEVEL: "debug" }).BASE_URL.port).toBe("8787");
+  });
+
+  it("that are wrong are all named at once, and never with their values", () => {
+    const wrong = {
+      ENVIRONMENT: "canary-environment",
+      BASE_URL: "canary-base",
+      CELL: "Canary Cell",
+      REGISTRATION: "canary-registration",
+      PASSWORD_QUEUE: "canary-queue",
+      LOG_LEVEL: "canary-level",
+      MASTER_KEY: "canary-key:canary-material",
+    };
+    const complaint = complaintOf(wrong);
+    for (const name of Object.keys(wrong)) expect(complaint).toContain(`${name}: `);
+    expect(complaint).not.toMatch(/canary/i);
+  });
+});

@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { brokenControl, brokenTenant, GONE } from "../../support/broken.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
+import {
+  call,
+  callWith,
+  newTenant,
+  PLATFORM_ORIGIN,
+  problemOf,
+  type Reply,
+  type TestTenant,
+} from "../../support/client.ts";
+
+describe("health", () => {
+  let acme: TestTenant;
+  beforeAll(async () => {
+    acme = await newTenant();
+  });
+
+  /** Nothing of how it is built: no names of bindings or machines, no error texts. */
+  function expectNoInternals(reply: Reply): void {
+    expect(reply.text).not.toMatch(/D1|SQL|DB_|binding|Error|stack|lost/i);
+  }
+
+  it("GET / says what this is and where to look, on every door", async () => {
+    for (const origin of [PLATFORM_ORIGIN, acme.origin]) {
+      const reply = await callWith({ VERSION: "1.2.3" }, "GET", `${origin}/`);
+      expect(reply.status).toBe(200);
+      expect(reply.json).toEqual({
+        name: "Rowhouse",
+        version: "1.2.3",
+        links: { reference: "/docs", openapi: "/openapi.json", health: "/health" },
+      });
+      for (const path of Object.values<string>(reply.json.links)) {
+        expect((await call("GET", origin + path)).status, path).toBe(200);
+      }
+    }
+  });
+
+  it("is ok on both doors, each with its parts", async () => {
+    const platform = await callWith({ VERSION: "1.2.3" }, "GET", `${PLATFORM_ORIGIN}/health`);
+    expect(platform.json).toEqual({
+      status: "ok",
+      version: "1.2.3",
+      services: { control_database: "ok" },
+    });
+    const tenant = await call("GET", `${acme.origin}/health`);
+    expect(tenant.json.services).toEqual({ control_database: "ok", tenant_database: "ok" });
+    for (const origin of [PLATFORM_ORIGIN, acme.origin]) {
+      const ready = await call("GET", `${origin}/ready`);
+      expect(ready.status).toBe(200);
+      expect(ready.json).toEqual({ status: "ok" });
+    }
+  });
+
+  it("needs no credential, and minds no wrong one", async () => {
+    for (const token of [undefined, "not-a-token"]) {
+      expect((await call("GET", `${acme.origin}/health`, { token })).status).toBe(200);
+    }
+  });
+
+  it("with the tenant's database down: health is 200 and says so, ready is 503", async () => {
+    const broken = await brokenTenant(acme.slug);
+    const health = await callWith(broken, "GET", `${acme.origin}/health`);
+    expect(health.status).toBe(200);
+    expect(health.json).toMatchObject({
+      status: "degraded",
+      services: { control_database: "ok", tenant_database: "down" },
+    });
+    expectNoInternals(health);
+    const ready = await callWith(broken, "GET", `${acme.origin}/ready`);
+    expect(ready.status).toBe(503);
+    expect(problemOf(ready)).toBe("not-ready");
+    expect(ready.json.detail).toBe("Down: tenant_database.");
+    expect(ready.headers.get("retry-after")).toBe("5");
+    expectNoInternals(ready);
+  });
+
+  it("one tenant's database is nothing to the other doors", async () => {
+    const other = await newTenant();
+    const broken = await brokenTenant(acme.slug);
+    for (const origin of [other.origin, PLATFORM_ORIGIN]) {
+      expect((await callWith(broken, "GET", `${origin}/ready`)).status).toBe(200);
+    }
+  });
+
+  it("with the control database down: both doors say so", async () => {
+    await call("GET", `${acme.origin}/health`);
+    for (const origin of [PLATFORM_ORIGIN, acme.origin]) {
+      const health = await callWith(brokenControl(), "GET", `${origin}/health`);
+      expect(health.status).toBe(200);
+      expect(health.json).toMatchObject({
+        status: "degraded",
+        services: { control_database: "down" },
+      });
+      expectNoInternals(health);
+      const ready = await callWith(brokenControl(), "GET", `${origin}/ready`);
+      expect(problemOf(ready)).toBe("not-ready");
+      expect(ready.json.detail).toBe("Down: control_database.");
+    }
+  });
+
+  it("with both down: both are named", async () => {
+    const broken = { ...brokenControl(), ...(await brokenTenant(acme.slug)) };
+    const ready = await callWith(broken, "GET", `${acme.origin}/ready`);
+    expect(ready.json.detail).toBe("Down: control_database, tenant_database.");
+  });
+
+  it("a part that answers with an error is down too", async () => {
+    const broken = await brokenTenant(acme.slug, "D1_ERROR: database disk image is malformed");
+    const ready = await callWith(broken, "GET", `${acme.origin}/ready`);
+    expect(ready.json.detail).toBe("Down: tenant_database.");
+  });
+
+  it("the log has the cause", async () => {
+    const { entries } = await captureLogs(() =>
+      callWith(brokenControl(), "GET", `${PLATFORM_ORIGIN}/health`),
+    );
+    const lines = entries.filter(({ message }) => message === "part is down");
+    expect(lines).toMatchObject([{ level: "error", part: "control_database" }]);
+    expect(JSON.stringify(lines)).toContain(GONE);
+  });
+
+  it("a door that nobody knows of has no health", async () => {
+    const nobody = "http://nobody-lives-here.rowhouse.test";
+    expect(problemOf(await call("GET", `${nobody}/health`))).toBe("tenant-not-found");
+    const unknown = "http://never-asked-for.rowhouse.test";
+    const reply = await callWith(brokenControl(), "GET", `${unknown}/health`);
+    expect(problemOf(reply)).toBe("database-unavailable");
+    expect(reply.headers.get("retry-after")).toBe("5");
+    expectNoInternals({ ...reply, text: reply.json.detail });
+  });
+});

@@ -1,0 +1,135 @@
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import {
+  addUser,
+  call,
+  newOperator,
+  newTenant,
+  PLATFORM_ORIGIN,
+  problemOf,
+  type TestTenant,
+} from "../../support/client.ts";
+
+const ROLES = ["manager", "user", "readonly"] as const;
+
+describe("the tenant of a door", () => {
+  let acme: TestTenant;
+  beforeAll(async () => {
+    acme = await newTenant();
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const as = (token: string, method: string, body?: unknown, headers = {}) =>
+    call(method, `${acme.api}/tenants/current`, { token, body, headers });
+
+  it("is shown to every role, without what is not the tenant's", async () => {
+    const tokens = [acme.admin.token];
+    for (const role of ROLES) tokens.push((await addUser(acme, role)).token);
+    for (const token of tokens) {
+      const reply = await as(token, "GET");
+      expect(reply.json).toEqual({
+        id: acme.id,
+        slug: acme.slug,
+        name: `Company ${acme.slug}`,
+        url: acme.origin,
+        status: "active",
+        created_at: expect.any(String),
+        updated_at: expect.any(String),
+      });
+      expect(reply.headers.get("etag")).toMatch(/^"1\./);
+    }
+  });
+
+  it("is renamed by its admin, by version, and that is audited", async () => {
+    const { token } = acme.admin;
+    const tag = (await as(token, "GET")).headers.get("etag") ?? "";
+    const name = "Acme & Söhne „GmbH“";
+    const changed = await as(token, "PUT", { name }, { "if-match": tag });
+    expect(changed.json.name).toBe(name);
+    expect((await as(token, "GET")).json).toEqual(changed.json);
+    expect(problemOf(await as(token, "PUT", { name: "Late" }, { "if-match": tag }))).toBe(
+      "precondition-failed",
+    );
+    const log = await call("GET", `${acme.api}/audit?action=tenant.updated`, { token });
+    expect(log.json.data).toHaveLength(1);
+    expect(log.json.data[0]).toMatchObject({
+      target: acme.id,
+      principal: `user:${acme.admin.id}`,
+      private: { old: { name: `Company ${acme.slug}` }, new: { name } },
+    });
+  });
+
+  it("keeps the operators' name for it", async () => {
+    const operator = await newOperator();
+    await as(acme.admin.token, "PUT", { name: "Own name" });
+    const url = `${PLATFORM_ORIGIN}/api/v1/tenants/${acme.id}`;
+    const seen = await call("GET", url, { token: operator.token });
+    expect(seen.json.name).toBe(`Company ${acme.slug}`);
+  });
+
+  it.each([
+    { plan: "business" },
+    { slug: "better" },
+    { status: "active" },
+    { state: "active" },
+    { limits: { requests: 1 } },
+    { id: "tenant_00000000000000000000000000" },
+    { url: "http://evil.test" },
+  ])("does not take %j", async (more) => {
+    const { token } = acme.admin;
+    const before = (await as(token, "GET")).text;
+    const reply = await as(token, "PUT", { name: "Better", ...more });
+    expect(problemOf(reply)).toBe("validation-failed");
+    expect(reply.json.errors).toEqual([
+      { pointer: `/${Object.keys(more)[0]}`, message: "is not known" },
+    ]);
+    expect((await as(token, "GET")).text).toBe(before);
+  });
+
+  it("is not for other roles to change or close", async () => {
+    for (const role of ROLES) {
+      const { token } = await addUser(acme, role);
+      for (const [method, body] of [["PUT", { name: "X" }], ["DELETE"]] as const) {
+        const reply = await as(token, method, body);
+        expect(problemOf(reply), `${role} ${method}`).toBe("permission-denied");
+      }
+    }
+  });
+
+  it("is not there on the platform's door", async () => {
+    const operator = await newOperator();
+    const url = `${PLATFORM_ORIGIN}/api/v1/tenants/current`;
+    for (const [method, body] of [["GET"], ["PUT", { name: "X" }], ["DELETE"]] as const) {
+      const reply = await call(method, url, { token: operator.token, body });
+      expect(problemOf(reply), method).toBe("not-found");
+    }
+  });
+
+  it("is closed by its admin within 5 seconds, for everybody, and opened by operators", async () => {
+    const [tenant, operator] = [await newTenant(), await newOperator()];
+    const user = await addUser(tenant, "user");
+    const { token } = tenant.admin;
+    const current = `${tenant.api}/tenants/current`;
+    const stale = await call("DELETE", current, { token, headers: { "if-match": '"7"' } });
+    expect(problemOf(stale)).toBe("precondition-failed");
+    expect((await call("DELETE", current, { token })).status).toBe(204);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(Date.now() + 5_000);
+    for (const caller of [tenant.admin, user]) {
+      const reply = await call("GET", current, { token: caller.token });
+      expect(problemOf(reply)).toBe("tenant-not-found");
+    }
+    const url = `${PLATFORM_ORIGIN}/api/v1/tenants/${tenant.id}`;
+    const opened = await call("POST", `${url}/activate`, { token: operator.token });
+    expect(opened.json.state).toBe("active");
+    vi.setSystemTime(Date.now() + 5_000);
+    expect((await call("GET", current, { token })).json.status).toBe("active");
+    const log = await call("GET", `${tenant.api}/audit?target=${tenant.id}`, { token });
+    expect(log.json.data.map(({ action }: { action: string }) => action)).toEqual([
+      "tenant.activated",
+      "tenant.deactivated",
+      "tenant.registered",
+    ]);
+  });
+});

@@ -1,0 +1,148 @@
+/**
+ * A hundred tenants interleaved at random in one isolate: no answer ever shows one of them what
+ * belongs to another. Every column that the API can write holds a canary.
+ */
+import { expect, it } from "vitest";
+import { standingClock } from "../support/clock.ts";
+import { type Dump, dumpOf } from "../support/dump.ts";
+import { showFigures } from "../support/figures.ts";
+import { seededRandom } from "../support/random.ts";
+import { DEEP, databaseOf } from "../support/worker.ts";
+import { canariesIn } from "./canary-scan.ts";
+import { type Cast, FORGED, OWN } from "./steps.ts";
+import { found, type Home, type Walk } from "./walk.ts";
+
+const TENANTS = 100;
+const STEPS = DEEP ? 10_000 : 1_000;
+/** Steps that run at once, each in another tenant. */
+const AT_ONCE = 10;
+/**
+ * Longest time between two rounds in ms. What is cached for 5 seconds or a minute runs out often, and
+ * no token does: a walk takes less than 10 minutes.
+ */
+const ROUND_MS = DEEP ? 1_000 : 5_000;
+
+/** Columns that hold what came in through the API. A new column belongs here or below. */
+const WRITTEN = [
+  "audit_log.request_id",
+  "audit_private.data",
+  "realm.name",
+  "sessions.ip",
+  "sessions.user_agent",
+  "sign_in_failures.email",
+  "sign_in_failures.network",
+  "users.email",
+  "users.first_name",
+  "users.last_name",
+];
+/** Columns that hold what we make: ids, times, counts, hashes, sealed texts, words of a list. */
+const MADE = [
+  ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal target"),
+  ...columns("audit_log", "commitment sum_key"),
+  ...columns("audit_private", "audit_id salt"),
+  ...columns("audit_sums", "sum_key count last_commit_id"),
+  ...columns("d1_migrations", "id name applied_at"),
+  ...columns("devices", "hash user_id created_at last_used_at"),
+  ...columns("idempotency_keys", "key payload answer expires_at"),
+  ...columns("realm", "id status created_at updated_at version"),
+  ...columns("refresh_tokens", "hash session_id generation created_at rotated_at"),
+  ...columns("sessions", "id user_id created_at last_used_at idle_at ends_at revoked_at"),
+  ...columns("sign_in_failures", "failures window_started_at locks locked_until expires_at"),
+  ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
+  ...columns("sqlite_sequence", "name seq"),
+  ...columns("users", "id role password_hash last_sign_in_at created_at updated_at version"),
+];
+
+const { pass } = standingClock();
+
+it(`no answer shows another tenant's canary (${TENANTS} tenants, ${STEPS} steps)`, {
+  timeout: 900_000,
+}, async ({ task }) => {
+  const random = seededRandom("canaries");
+  const walk = await found(TENANTS, random);
+  const taken = new Map<string, number>();
+  for (let done = 0; done < STEPS; done += AT_ONCE) {
+    const homes = several(walk.homes, AT_ONCE, random.pick);
+    const round = homes.map((home) => {
+      const [name, step] = random.pick(
+        random.chance(0.5) ? Object.entries(OWN) : Object.entries(FORGED),
+      );
+      taken.set(name, (taken.get(name) ?? 0) + 1);
+      const other = random.pick(walk.homes.filter((each) => each !== home));
+      const rolls = [random.next(), random.next(), random.next()];
+      const choose: Cast["choose"] = (list) => {
+        const roll = rolls.shift() ?? 0;
+        return list[Math.floor(roll * list.length)] as (typeof list)[number];
+      };
+      const [caller, stranger] = [random.pick(home.admins), random.pick(other.admins)];
+      return step({ walk, home, other, caller, stranger, choose }).catch((cause) => {
+        const where = `about step ${done}, tenant ${home.index} (other: ${other.index})`;
+        throw new Error(`${name}, ${where}: ${cause.message}`, { cause });
+      });
+    });
+    await Promise.all(round);
+    pass(Math.floor(random.next() * ROUND_MS));
+  }
+  const names = [...Object.keys(OWN), ...Object.keys(FORGED)];
+  expect(names.filter((name) => !taken.has(name))).toEqual([]);
+
+  const behind = await lookBehind(walk);
+  expect(behind.leaks).toEqual([]);
+  expect(behind.marked).toEqual(WRITTEN);
+  expect(behind.unmarked).toEqual(MADE.sort());
+  showFigures(
+    task,
+    `${TENANTS} tenants, ${STEPS} steps of ${names.length} kinds, ` +
+      `${walk.scan.seen} unique values seen, no leak`,
+  );
+});
+
+it("the scan finds what leaks", async () => {
+  const random = seededRandom("canary scan");
+  const walk = await found(2, random);
+  const [home, other] = walk.homes as [Home, Home];
+  const token = other.admins[0]?.token;
+  const answer = async (path: string, sent: string[] = []) => {
+    const reply = await walk.ask(other, "GET", path, { token });
+    return walk.scan.leaks(home.index, reply, sent);
+  };
+  const me = await answer("/auth/me", []);
+  expect(me).toEqual(["a canary of tenant 1", other.admins[0]?.id]);
+  expect(await answer(`/users/${other.users[0]}`)).not.toEqual([]);
+  expect(await answer("/audit?limit=1")).toContain("a canary of tenant 1");
+  expect(await answer("/api/v1/nowhere")).toEqual(["a canary of tenant 1"]);
+});
+
+/** Looks into the tables: which columns hold canaries, and whether any holds another tenant's. */
+async function lookBehind({ homes, scan }: Walk) {
+  const leaks: string[] = [];
+  const marked = new Set<string>();
+  const all = new Set<string>();
+  for (const home of homes) {
+    const dump: Dump = await dumpOf(databaseOf(home.binding));
+    for (const [table, rows] of Object.entries(dump)) {
+      for (const row of rows) {
+        leaks.push(
+          ...scan.leaksIn(home.index, row).map((leak) => `${home.index} ${table} ${leak}`),
+        );
+        for (const [column, value] of Object.entries(JSON.parse(row))) {
+          all.add(`${table}.${column}`);
+          if (canariesIn(String(value)).has(home.index)) marked.add(`${table}.${column}`);
+        }
+      }
+    }
+  }
+  const unmarked = [...all].filter((column) => !marked.has(column)).sort();
+  return { leaks, marked: [...marked].sort(), unmarked };
+}
+
+function columns(table: string, names: string): string[] {
+  return names.split(" ").map((name) => `${table}.${name}`);
+}
+
+/** Some of a list, none of them twice. */
+function several<T>(from: readonly T[], count: number, pick: (from: readonly T[]) => T): T[] {
+  const chosen = new Set<T>();
+  while (chosen.size < count) chosen.add(pick(from));
+  return [...chosen];
+}

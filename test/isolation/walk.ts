@@ -1,0 +1,196 @@
+/** A hundred tenants that live side by side in one isolate, and what they have at hand. */
+import { expect } from "vitest";
+import { type Caller, PASSWORD, problemOf, type Reply } from "../support/client.ts";
+import type { Random } from "../support/random.ts";
+import { REGISTER, registrationOf } from "../support/registration.ts";
+import { bindings, openWorker, registryOf } from "../support/worker.ts";
+import { createScan, markOf, type Scan } from "./canary-scan.ts";
+
+/** A tenant, with all that it may show to others or send to the wrong door. */
+export interface Home {
+  readonly index: number;
+  readonly id: string;
+  readonly mark: string;
+  readonly slug: string;
+  readonly origin: string;
+  /** Name of its D1 binding. */
+  readonly binding: string;
+  readonly admins: Caller[];
+  /** Ids that its admins may change. */
+  readonly users: string[];
+  readonly cursors: { readonly users: string[]; readonly audit: string[] };
+  readonly bookmarks: string[];
+  readonly etags: string[];
+  /** What was answered to each Idempotency-Key. */
+  readonly answers: Map<string, { readonly body: object; readonly text: string }>;
+}
+
+export interface Ask {
+  readonly token?: string | undefined;
+  readonly body?: object;
+  readonly headers?: Record<string, string>;
+  /** What of another tenant is in the request, so that its echo is no leak. */
+  readonly sent?: readonly string[];
+}
+
+export interface Walk {
+  readonly homes: readonly Home[];
+  readonly scan: Scan;
+  /** Asks at the home's own door, with its canaries in the headers, and scans the answer. */
+  ask(home: Home, method: string, path: string, ask?: Ask): Promise<Reply>;
+  /** Where the sessions of the home's database were started since the last time, in order. */
+  starts(home: Home): string[];
+  /** A text with the home's canary that was never used before. */
+  fresh(home: Home, word: string): string;
+}
+
+/** Tenants that register at once. */
+const MOVING = 10;
+
+/** Founds the tenants, through a Worker whose bindings tell how they are used. */
+export async function found(count: number, random: Random): Promise<Walk> {
+  const started = new Map<string, string[]>();
+  const worker = openWorker(observedBindings(started));
+  const scan = createScan();
+  let serial = 0;
+  const headersOf = (mark: string) => ({
+    "user-agent": `Browser of ${mark}`,
+    "x-request-id": `${mark}.${++serial}`,
+  });
+  const ipOf = (index: number) => `198.18.${index}.7`;
+
+  const walk: Walk = {
+    homes: [],
+    scan,
+    fresh: (home, word) => `${word}-${home.mark}-${++serial}`,
+    starts: ({ binding }) => {
+      const seen = started.get(binding) ?? [];
+      started.set(binding, []);
+      return seen;
+    },
+    ask: async (home, method, path, { token, body, headers, sent = [] } = {}) => {
+      const url = path.startsWith("/api")
+        ? `${home.origin}${path}`
+        : `${home.origin}/api/v1${path}`;
+      const reply = await worker.call(method, url, {
+        token,
+        body,
+        headers: { ...headersOf(home.mark), ...headers },
+        ip: ipOf(home.index),
+      });
+      expect(scan.leaks(home.index, reply, sent), `${method} ${path}: ${reply.text}`).toEqual([]);
+      const bookmark = reply.headers.get("x-d1-bookmark");
+      if (bookmark) keep(home.bookmarks, bookmark);
+      return reply;
+    },
+  };
+  const homes = walk.homes as Home[];
+  const move = async (slug: string, index: number): Promise<void> => {
+    const body = registrationOf(slug, { admin_first_name: `Ada ${slug}`, admin_last_name: slug });
+    const from = { headers: headersOf(slug), ip: ipOf(index) };
+    const reply = await worker.call("POST", REGISTER, { body, ...from });
+    expect(reply.status, reply.text).toBe(201);
+    expect(scan.leaks(index, reply, [])).toEqual([]);
+    homes[index] = {
+      index,
+      id: reply.json.tenant.id,
+      mark: slug,
+      slug,
+      origin: reply.json.tenant.url,
+      binding: String((await registryOf(slug))?.binding),
+      admins: [callerOf(reply)],
+      users: [],
+      cursors: { users: [], audit: [] },
+      bookmarks: [],
+      etags: [],
+      answers: new Map(),
+    };
+    await settle(walk, homes[index]);
+  };
+  const slugs = Array.from({ length: count }, (_, index) => {
+    const salt = Math.floor(random.next() * 2 ** 32).toString(16);
+    return markOf(index, salt.padStart(8, "0"));
+  });
+  for (let index = 0; index < count; index += MOVING) {
+    const some = slugs.slice(index, index + MOVING);
+    await Promise.all(some.map((slug, at) => move(slug, index + at)));
+  }
+  return walk;
+}
+
+/** A second admin, who signs in, somebody to change, and one of all that others may try. */
+async function settle(walk: Walk, home: Home): Promise<void> {
+  const [{ token }] = home.admins as [Caller];
+  const add = async (role: string) => {
+    const body = { ...personOf(walk, home), role };
+    const reply = await walk.ask(home, "POST", "/users", { token, body });
+    expect(reply.status, reply.text).toBe(201);
+    return { id: reply.json.id as string, email: body.email };
+  };
+  home.users.push((await add("user")).id);
+  home.admins.push(await signIn(walk, home, (await add("admin")).email));
+  for (const list of ["users", "audit"] as const) {
+    const reply = await walk.ask(home, "GET", `/${list}?limit=1`, { token });
+    keep(home.cursors[list], reply.json.next_cursor);
+  }
+  const reply = await walk.ask(home, "GET", "/tenants/current", { token });
+  keep(home.etags, String(reply.headers.get("etag")));
+}
+
+export function personOf(walk: Walk, home: Home) {
+  return {
+    email: `${walk.fresh(home, "person")}@people.test`,
+    password: PASSWORD,
+    first_name: walk.fresh(home, "First"),
+    last_name: walk.fresh(home, "Last"),
+    role: "user",
+  };
+}
+
+export async function signIn(walk: Walk, home: Home, email: string): Promise<Caller> {
+  const reply = await walk.ask(home, "POST", "/auth/login", {
+    body: { email, password: PASSWORD },
+  });
+  expect(reply.status, reply.text).toBe(200);
+  return callerOf(reply);
+}
+
+export function callerOf({ json }: Reply): Caller {
+  return {
+    id: json.user.id,
+    email: json.user.email,
+    token: json.access_token,
+    refreshToken: json.refresh_token,
+    deviceToken: json.device_token,
+  };
+}
+
+/** The newest few of what a tenant was given. */
+export function keep(list: string[], value: string): void {
+  list.push(value);
+  if (list.length > 4) list.shift();
+}
+
+export function expectProblem(reply: Reply, code: string): void {
+  expect(reply.json?.type, reply.text).toContain(`/${code}`);
+  expect(problemOf(reply)).toBe(code);
+}
+
+function observedBindings(started: Map<string, string[]>): Record<string, D1Database> {
+  const names = Object.keys(bindings).filter((name) => name.startsWith("TENANT_DB_"));
+  return Object.fromEntries(
+    names.map((name) => {
+      const database = bindings[name] as D1Database;
+      const observed = new Proxy(database, {
+        get: (target, property) => {
+          if (property !== "withSession") return Reflect.get(target, property).bind(target);
+          return (start: string) => {
+            started.set(name, [...(started.get(name) ?? []), start]);
+            return target.withSession(start);
+          };
+        },
+      });
+      return [name, observed];
+    }),
+  );
+}

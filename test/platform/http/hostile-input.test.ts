@@ -1,0 +1,285 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  addUser,
+  type Caller,
+  call,
+  newOperator,
+  newTenant,
+  PASSWORD,
+  PLATFORM_ORIGIN,
+  problemOf,
+  type Reply,
+  signIn,
+  type TestTenant,
+} from "../../support/client.ts";
+import { HOSTILE_TEXTS } from "../../support/hostile.ts";
+import { type Operation, operationsOf } from "../../support/operations.ts";
+
+let acme: TestTenant;
+let victim: TestTenant;
+let colleague: Caller;
+let operator: Caller;
+let made = 0;
+
+interface Place {
+  readonly origin: string;
+  readonly token: string;
+  /** What `{id}` stands for. */
+  readonly ids: Readonly<Record<string, string>>;
+}
+let doors: { tenant: Place; platform: Place };
+let operations: { door: "tenant" | "platform"; operation: Operation }[];
+
+/**
+ * Where what was written comes back, by operation: address, and field of the answer for each field
+ * of the body. Operations that store no text of the caller's are null.
+ */
+const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
+  createUser: (reply) => ({ url: `${acme.origin}${reply.headers.get("location")}`, fields: NAMES }),
+  updateUser: () => ({ url: `${acme.api}/users/${colleague.id}`, fields: NAMES }),
+  updateProfile: () => ({ url: "/api/v1/auth/me", fields: NAMES }),
+  updateCurrentTenant: () => ({ url: `${acme.api}/tenants/current`, fields: { name: ["name"] } }),
+  updateTenant: () => ({ url: `/api/v1/tenants/${victim.id}`, fields: { name: ["name"] } }),
+  createTenant: (reply) => ({ url: reply.headers.get("location") ?? "", fields: COMPANY }),
+  register: (reply) => ({
+    url: `${reply.json.tenant.url}/api/v1/users`,
+    token: reply.json.access_token,
+    fields: { admin_first_name: [FIRST, "first_name"], admin_last_name: [FIRST, "last_name"] },
+    also: { company_name: reply.json.tenant.name },
+  }),
+  signIn: null,
+  signOut: null,
+  refresh: null,
+  changePassword: null,
+  createInvitation: null,
+};
+
+interface ReadBack {
+  readonly url: string;
+  readonly token?: string;
+  readonly fields: Readonly<Record<string, readonly string[]>>;
+  readonly also?: Readonly<Record<string, unknown>>;
+}
+
+const FIRST = "first of data";
+const NAMES = { first_name: ["first_name"], last_name: ["last_name"] };
+const COMPANY = { company_name: ["name"] };
+
+beforeAll(async () => {
+  [acme, victim, operator] = [await newTenant(), await newTenant(), await newOperator()];
+  colleague = await addUser(acme, "manager");
+  doors = {
+    tenant: { origin: acme.origin, token: acme.admin.token, ids: { users: colleague.id } },
+    platform: { origin: PLATFORM_ORIGIN, token: operator.token, ids: { tenants: victim.id } },
+  };
+  operations = [];
+  for (const door of ["tenant", "platform"] as const) {
+    for (const operation of await operationsOf(doors[door].origin)) {
+      operations.push({ door, operation });
+    }
+  }
+});
+
+/** Sends a body to an operation, signed in again where the last request ended the session. */
+async function send(at: "tenant" | "platform", operation: Operation, body: unknown) {
+  const { origin, token, ids } = doors[at];
+  const [, collection = ""] = /\/(\w+)\/\{id\}/.exec(operation.path) ?? [];
+  const url = origin + operation.path.replace("{id}", ids[collection] ?? "none");
+  const first = await call(operation.method, url, { token, body });
+  if (first.status !== 401 || operation.isPublic) return first;
+  const email = at === "tenant" ? acme.admin.email : operator.email;
+  const again = await signIn(`${origin}/api/v1`, email);
+  doors = { ...doors, [at]: { ...doors[at], token: again.token } };
+  return call(operation.method, url, { token: again.token, body });
+}
+
+/** A body that would be accepted, with what has to be unique, or has to be right, in place. */
+function bodyFor(operation: Operation): Record<string, unknown> {
+  const unique = `hostile-${++made}`;
+  const right: Record<string, unknown> = {
+    email: `${unique}@hostile.test`,
+    admin_email: `${unique}@hostile.test`,
+    slug: unique,
+    password: PASSWORD,
+    admin_password: PASSWORD,
+    current_password: PASSWORD,
+    new_password: PASSWORD,
+  };
+  const sample = operation.sample();
+  for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
+  // Neither belongs into a body without need.
+  delete sample.tenant_slug;
+  delete sample.invitation;
+  return sample;
+}
+
+function expectNoFault(reply: Reply, what: string): void {
+  expect(reply.status, `${what}: ${reply.text}`).toBeLessThan(500);
+  if (reply.status >= 400) problemOf(reply);
+}
+
+describe("hostile input", () => {
+  const withBody = () => operations.filter(({ operation }) => operation.fields);
+
+  it("reaches operations whose sample bodies are accepted", async () => {
+    const accepted: Record<string, number> = {};
+    for (const { door, operation } of withBody()) {
+      const reply = await send(door, operation, bodyFor(operation));
+      accepted[operation.id] = Math.min(reply.status, accepted[operation.id] ?? 599);
+    }
+    // These three check a secret that a sample cannot know.
+    const { signIn: a, refresh: b, ...others } = accepted;
+    expect([a, b]).toEqual([401, 401]);
+    for (const [id, status] of Object.entries(others)) expect(status, id).toBeLessThan(300);
+    expect(Object.keys(accepted).sort()).toEqual(Object.keys(READ_BACK).sort());
+  });
+
+  it.each(Object.entries(HOSTILE_TEXTS))(
+    "%s is no fault in any field, and comes back unchanged",
+    async (_, text) => {
+      let tried = 0;
+      let stored = 0;
+      for (const { door, operation } of withBody()) {
+        for (const [name, schema] of Object.entries(operation.fields ?? {})) {
+          if (schema.type !== "string") continue;
+          const body: Record<string, unknown> = { ...bodyFor(operation), [name]: text };
+          const reply = await send(door, operation, body);
+          const what = `${operation.id} ${name}`;
+          expectNoFault(reply, what);
+          tried += 1;
+          if (operation.id === "changePassword") await restorePassword(door, reply, text);
+          const readBack = reply.status < 300 && READ_BACK[operation.id]?.(reply);
+          if (!readBack) continue;
+          stored += await expectUnchanged(door, name, text, readBack, what);
+        }
+      }
+      expect(tried).toBeGreaterThan(20);
+      // Letters that one reads are stored; control characters and whole pages are not.
+      const isText = /^[^\p{Cc}\p{Cs}]{1,100}$/u.test(text.trim());
+      if (isText) expect(stored).toBeGreaterThan(8);
+      else expect(stored).toBe(0);
+    },
+  );
+
+  /** A password that was taken is the one to sign in with; then things are as before. */
+  async function restorePassword(door: "tenant" | "platform", changed: Reply, text: string) {
+    const api = `${doors[door].origin}/api/v1`;
+    const { email } = door === "tenant" ? acme.admin : operator;
+    const { token } = await signIn(api, email, changed.status === 204 ? text : PASSWORD);
+    if (changed.status !== 204) return;
+    const body = { current_password: text, new_password: PASSWORD };
+    const back = await call("POST", `${api}/users/change-password`, { token, body });
+    expect(back.status, back.text).toBe(204);
+  }
+
+  async function expectUnchanged(
+    door: "tenant" | "platform",
+    name: string,
+    text: string,
+    { url, token, fields, also = {} }: ReadBack,
+    what: string,
+  ): Promise<number> {
+    if (name in also) {
+      expect(also[name], what).toBe(text);
+      return 1;
+    }
+    const path = fields[name];
+    if (!path) return 0;
+    const read = await call("GET", new URL(url, doors[door].origin).href, {
+      token: token ?? doors[door].token,
+    });
+    const value = path.reduce(
+      (node, step) => (step === FIRST ? node.data[0] : node[step]),
+      read.json,
+    );
+    expect(value, what).toBe(text);
+    return 1;
+  }
+
+  it("values of the wrong type are 422 in every field", async () => {
+    const nested = JSON.parse(`${"[".repeat(500)}${"]".repeat(500)}`);
+    const wrong = [7, true, null, [], ["text"], {}, { $ne: null }, { toString: 1 }, nested];
+    for (const { door, operation } of withBody()) {
+      for (const [name, schema] of Object.entries(operation.fields ?? {})) {
+        if (schema.type !== "string") continue;
+        for (const value of wrong) {
+          const reply = await send(door, operation, { ...bodyFor(operation), [name]: value });
+          expect(reply.status, `${operation.id} ${name}`).toBe(422);
+          expect(problemOf(reply)).toBe("validation-failed");
+          expect(reply.json.errors[0].pointer).toBe(`/${name}`);
+        }
+      }
+    }
+  });
+
+  it("names from the prototype are unknown fields to every operation", async () => {
+    for (const { door, operation } of withBody()) {
+      for (const name of ["__proto__", "constructor", "prototype"]) {
+        const text = JSON.stringify(bodyFor(operation));
+        const open = text === "{}" ? "{" : `${text.slice(0, -1)},`;
+        const body = JSON.parse(`${open}"${name}":{"role":"admin"}}`);
+        const reply = await send(door, operation, body);
+        expect(reply.status, operation.id).toBe(422);
+        expect(reply.json.errors).toContainEqual({ pointer: `/${name}`, message: "is not known" });
+      }
+    }
+  });
+
+  it("a body nested deeper than any stack is 422", async () => {
+    const depth = 200_000;
+    const raw = `{"email":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+    const reply = await call("POST", `${acme.api}/auth/login`, { raw });
+    expect(problemOf(reply)).toBe("validation-failed");
+  });
+
+  it.each(Object.entries(HOSTILE_TEXTS))("%s is no fault in a query or a path", async (_, text) => {
+    // URLs cannot hold lone surrogates.
+    const encoded = encodeURIComponent(text.toWellFormed());
+    for (const { door, operation } of operations.filter(
+      ({ operation }) => operation.query.length,
+    )) {
+      for (const name of operation.query) {
+        const path = `${operation.path}?${name}=${encoded}`;
+        expectNoFault(
+          await send(door, { ...operation, path }, undefined),
+          `${operation.id} ${name}`,
+        );
+      }
+    }
+    const read = await call("GET", `${acme.api}/users/${encoded}`, { token: doors.tenant.token });
+    expectNoFault(read, "a path");
+  });
+
+  it("headers are no fault either", async () => {
+    const names = ["authorization", "idempotency-key", "if-match", "if-none-match", "traceparent"];
+    names.push("x-d1-bookmark", "x-request-id", "user-agent", "accept", "content-type", "origin");
+    for (const [name, text] of Object.entries(HOSTILE_TEXTS)) {
+      // What HTTP lets through: no control characters, and Latin-1 at most.
+      if (!/^[\x20-\x7e\xa0-\xff]*$/.test(text)) continue;
+      for (const header of names) {
+        for (const method of ["GET", "PUT"]) {
+          const reply = await call(method, `${acme.api}/users/${colleague.id}`, {
+            token: doors.tenant.token,
+            headers: { [header]: text },
+            ...(method === "PUT" ? { body: { last_name: "Same" } } : {}),
+          });
+          expectNoFault(reply, `${header}: ${name}`);
+        }
+      }
+    }
+  });
+
+  it("the caller's program comes back as it named itself, cut to 256 letters", async () => {
+    const agent = `<img src=x onerror=alert(1)>'; DROP TABLE sessions; --${"x".repeat(1_000)}`;
+    const login = await call("POST", `${acme.api}/auth/login`, {
+      body: { email: acme.admin.email, password: PASSWORD },
+      headers: { "user-agent": agent },
+    });
+    const sessions = await call("GET", `${acme.api}/auth/sessions`, {
+      token: login.json.access_token,
+    });
+    expect(sessions.headers.get("content-type")).toBe("application/json");
+    const agents = sessions.json.data.map((each: { user_agent: string }) => each.user_agent);
+    expect(agents).toContain(agent.slice(0, 256));
+  });
+});

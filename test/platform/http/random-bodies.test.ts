@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  addUser,
+  call,
+  newOperator,
+  newTenant,
+  PLATFORM_ORIGIN,
+  problemOf,
+  signIn,
+} from "../../support/client.ts";
+import { HOSTILE_TEXTS } from "../../support/hostile.ts";
+import { type Operation, operationsOf } from "../../support/operations.ts";
+import { holds } from "../../support/property.ts";
+import { DEEP } from "../../support/worker.ts";
+
+const RUNS = DEEP ? 10_000 : 400;
+
+/** Operations that would end the test's own tenant; they take no body. */
+const LEFT_OUT = ["leave", "deactivateTenant"];
+
+interface Target {
+  readonly operation: Operation;
+  readonly origin: string;
+  readonly email: string;
+  /** What `{id}` stands for: a thing that is there, but is nobody that the test needs. */
+  readonly id: string;
+}
+
+describe("random bodies", () => {
+  const targets: Target[] = [];
+  let sent = 0;
+  const tokens = new Map<string, string>();
+  beforeAll(async () => {
+    const [acme, spare, operator] = [await newTenant(), await newTenant(), await newOperator()];
+    const user = await addUser(acme, "user");
+    const doors = [
+      { origin: acme.origin, email: acme.admin.email, token: acme.admin.token, id: user.id },
+      { origin: PLATFORM_ORIGIN, email: operator.email, token: operator.token, id: spare.id },
+    ];
+    for (const { token, ...door } of doors) {
+      tokens.set(door.origin, token);
+      for (const operation of await operationsOf(door.origin)) {
+        if (operation.method === "GET" || LEFT_OUT.includes(operation.id)) continue;
+        targets.push({ operation, ...door });
+      }
+    }
+  });
+
+  /** A leaf that somebody might send. */
+  const value = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom(...Object.values(HOSTILE_TEXTS)),
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constantFrom(-0, 1e308, -1, 2 ** 53, "2026-11-21T00:00:00Z", "a@b.test"),
+  );
+
+  /** Bodies close to what the operation takes: its own fields, some right, some wrong, some new. */
+  const bodyFor = ({ operation }: Target): fc.Arbitrary<unknown> => {
+    const fields = operation.fields ?? {};
+    const samples = operation.sample();
+    const shape = Object.fromEntries(
+      Object.keys(fields).map((name) => [
+        name,
+        fc.oneof({ arbitrary: fc.constant(samples[name]), weight: 3 }, value),
+      ]),
+    );
+    const near = fc.record(shape, { requiredKeys: [] });
+    const withMore = fc.tuple(near, fc.dictionary(fc.string(), value, { maxKeys: 2 }));
+    return fc.oneof(
+      { arbitrary: near, weight: 4 },
+      withMore.map(([body, more]) => ({ ...body, ...more })),
+      fc.jsonValue(),
+    );
+  };
+
+  const TIMEOUT = DEEP ? 600_000 : 30_000;
+  it("are no fault to any operation, and get an answer that the document names", {
+    timeout: TIMEOUT,
+  }, async () => {
+    const pairs = fc
+      .nat()
+      .map((at) => targets[at % targets.length] as Target)
+      .chain((target) => fc.tuple(fc.constant(target), bodyFor(target)));
+    const seen = new Map<string, Set<number>>();
+    await holds(
+      "random bodies",
+      [pairs],
+      async ([target, body]) => {
+        const { operation, origin, id } = target;
+        const url = origin + operation.path.replace("{id}", id);
+        const token = operation.isPublic ? undefined : await tokenFor(target);
+        sent += 1;
+        // From everywhere, so that wrong passwords lock nobody out whom the test needs.
+        const ip = `10.${sent >> 8}.${sent & 255}.1`;
+        const reply = await call(operation.method, url, { token, body, ip });
+        const what = `${operation.id} ${JSON.stringify(body)}: ${reply.text}`;
+        // Those that register run the pool dry one day.
+        const refused = reply.status >= 400 ? problemOf(reply) : null;
+        if (refused !== "pool-exhausted") expect(reply.status, what).toBeLessThan(500);
+        expect(operation.statuses, what).toContain(reply.status);
+        seen.set(operation.id, (seen.get(operation.id) ?? new Set()).add(reply.status));
+      },
+      RUNS,
+    );
+    const ids = new Set(targets.map(({ operation }) => operation.id));
+    expect([...seen.keys()].sort()).toEqual([...ids].sort());
+    const statuses = new Set([...seen.values()].flatMap((each) => [...each]));
+    for (const status of [200, 201, 204, 422]) expect(statuses).toContain(status);
+  });
+
+  /** A token that works, whatever signed the caller out. */
+  async function tokenFor({ origin, email }: Target): Promise<string> {
+    const api = `${origin}/api/v1`;
+    const token = tokens.get(origin);
+    if ((await call("GET", `${api}/auth/me`, { token })).status === 200) return token ?? "";
+    const again = await signIn(api, email);
+    tokens.set(origin, again.token);
+    return again.token;
+  }
+});

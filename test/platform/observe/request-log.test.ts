@@ -1,0 +1,249 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
+import { traceIdOf } from "../../../src/platform/observe/trace.ts";
+import { brokenControl, brokenTenant } from "../../support/broken.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
+import {
+  addUser,
+  type CallOptions,
+  callWith,
+  newTenant,
+  PASSWORD,
+  PLATFORM_ORIGIN,
+  type TestTenant,
+} from "../../support/client.ts";
+import { tick } from "../../support/worker.ts";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+describe("the request log", () => {
+  let acme: TestTenant;
+  beforeAll(async () => {
+    acme = await newTenant();
+  });
+
+  /** The request line of a call, which has to be the only one. */
+  async function lineOf(
+    method: string,
+    url: string,
+    options: CallOptions = {},
+    changes: Partial<Bindings> = {},
+  ) {
+    const { result, entries } = await captureLogs(() => callWith(changes, method, url, options));
+    const lines = entries.filter(({ message }) => message === "request");
+    expect(lines, JSON.stringify(entries)).toHaveLength(1);
+    return { line: lines[0], reply: result, entries };
+  }
+
+  it("has one line with everything that the design asks for, and nothing else", async () => {
+    const { line, reply } = await lineOf("GET", `${acme.api}/users/${acme.admin.id}?x=1`, {
+      token: acme.admin.token,
+      headers: { traceparent: `00-${TRACE}-00f067aa0ba902b7-01` },
+    });
+    expect(line).toEqual({
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      level: "info",
+      message: "request",
+      request_id: reply.headers.get("x-request-id"),
+      trace_id: TRACE,
+      method: "GET",
+      tenant: acme.slug,
+      principal: `user:${acme.admin.id}`,
+      route: "/users/{id}",
+      status: 200,
+      duration_ms: expect.any(Number),
+      d1_trips: expect.any(Number),
+      control_trips: 0,
+    });
+  });
+
+  it("counts the trips to each database", async () => {
+    const { token } = acme.admin;
+    const body = { first_name: "Counted" };
+    const read = await lineOf("GET", `${acme.api}/users`, { token });
+    expect(read.line.d1_trips).toBe(1);
+    const write = await lineOf("PUT", `${acme.api}/users/profile`, { token, body });
+    expect(write.line.d1_trips).toBe(2);
+    const unknown = await lineOf("GET", "http://nobody-here.rowhouse.test/");
+    expect(unknown.line).toMatchObject({ d1_trips: 0, control_trips: 1, tenant: null });
+  });
+
+  it.each([
+    ["no credential", "GET", "/api/v1/auth/me", {}, 401, "/auth/me", "anonymous"],
+    ["an unknown path", "GET", "/nothing", {}, 404, null, "anonymous"],
+    ["a wrong method", "PATCH", "/api/v1/users", {}, 405, null, "anonymous"],
+    ["malformed JSON", "POST", "/api/v1/auth/login", { raw: "{" }, 400, "/auth/login", "anonymous"],
+    ["a preflight", "OPTIONS", "/api/v1/users", {}, 204, null, null],
+    ["a wrong type", "POST", "/api/v1/auth/login", { body: 1 }, 422, "/auth/login", "anonymous"],
+  ] as const)("has one line for %s", async (_, method, path, options, status, route, principal) => {
+    const { line } = await lineOf(method, acme.origin + path, options);
+    expect(line).toMatchObject({ level: "info", method, status, route, principal });
+  });
+
+  it("names a refused caller", async () => {
+    const reader = await addUser(acme, "readonly");
+    const { line } = await lineOf("GET", `${acme.api}/audit`, { token: reader.token });
+    expect(line).toMatchObject({ status: 403, principal: `user:${reader.id}` });
+  });
+
+  it("has one line for faults of ours, beside the one that tells the cause", async () => {
+    const url = `${acme.api}/users`;
+    const { token } = acme.admin;
+    const broken = await brokenTenant(acme.slug, "D1_ERROR: no such table: x: SQLITE_ERROR");
+    const fault = await lineOf("GET", url, { token }, broken);
+    expect(fault.line).toMatchObject({ status: 500, principal: `user:${acme.admin.id}` });
+    const failed = fault.entries.filter(({ level }) => level === "error");
+    expect(failed).toHaveLength(1);
+    expect(failed[0]).toMatchObject({
+      message: "failed",
+      code: "internal-error",
+      request_id: fault.line.request_id,
+      trace_id: fault.line.trace_id,
+    });
+    const down = await lineOf("GET", url, { token }, await brokenTenant(acme.slug));
+    expect(down.line.status).toBe(503);
+  });
+
+  it("tells faults without the values of the query that failed", async () => {
+    const email = "private.person@somewhere.test";
+    const broken = await brokenTenant(acme.slug, "D1_ERROR: no such table: x: SQLITE_ERROR");
+    const body = { email, password: PASSWORD };
+    const { reply, entries } = await lineOf(
+      "POST",
+      `${acme.api}/auth/login`,
+      { body },
+      { ...broken, LOG_LEVEL: "info" },
+    );
+    expect(reply.status).toBe(500);
+    expect(JSON.stringify(entries)).not.toContain(email);
+  });
+
+  it("has no request line while the settings are wrong, but one that says which", async () => {
+    const { entries } = await captureLogs(() =>
+      callWith({ REGISTRATION: "maybe" }, "GET", `${PLATFORM_ORIGIN}/`),
+    );
+    expect(entries).toHaveLength(1);
+    expect(entries[0]).toMatchObject({
+      level: "error",
+      error: expect.stringContaining("REGISTRATION"),
+    });
+  });
+
+  it("at level info no value of a request body appears", async () => {
+    const values = {
+      email: "body-canary@somewhere.test",
+      password: `${PASSWORD}-body-canary`,
+      first_name: "body-canary-first",
+      last_name: "body-canary-last",
+    };
+    const { token } = acme.admin;
+    const info = { LOG_LEVEL: "info" };
+    const { entries, lines } = await captureLogs(async () => {
+      const send = (path: string, body: object, raw?: string) =>
+        callWith(info, "POST", acme.api + path, { token, ...(raw ? { raw } : { body }) });
+      await send("/users", { ...values, role: "user" });
+      await send("/users", { ...values, role: "user" });
+      await send("/users", { ...values, role: "body-canary-role" });
+      await send("/users", {}, `{"email": "body-canary`);
+      await send("/auth/login", { email: values.email, password: values.password });
+      await send("/auth/login", { email: values.email, password: "body-canary-wrong" });
+      await send("/auth/refresh", { refresh_token: "body-canary-token" });
+    });
+    expect(entries.filter(({ message }) => message === "request")).toHaveLength(7);
+    expect(lines.filter((line) => line.includes("body-canary"))).toEqual([]);
+  });
+
+  it("at level warn says nothing of what goes well", async () => {
+    const { entries } = await captureLogs(() =>
+      callWith({ LOG_LEVEL: "warn" }, "GET", `${acme.origin}/health`),
+    );
+    expect(entries).toEqual([]);
+  });
+
+  describe("trace ids", () => {
+    it.each([
+      ["as the caller sent it", `00-${TRACE}-00f067aa0ba902b7-01`],
+      ["of a later version", `cc-${TRACE}-00f067aa0ba902b7-01-more`],
+    ])("%s", (_, header) => {
+      expect(traceIdOf(header)).toBe(TRACE);
+    });
+
+    it.each([
+      undefined,
+      "",
+      TRACE,
+      `00-${TRACE.toUpperCase()}-00f067aa0ba902b7-01`,
+      `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+      `00-${TRACE}-00f067aa0ba902b7`,
+      `00-${TRACE}0-00f067aa0ba902b7-01`,
+      `00-${TRACE}-00f067aa0ba902b7-01x`,
+    ])("a new one instead of %j", (header) => {
+      const id = traceIdOf(header);
+      expect(id).toMatch(/^[0-9a-f]{32}$/);
+      expect(id).not.toBe(TRACE);
+      expect(traceIdOf(header)).not.toBe(id);
+    });
+  });
+});
+
+describe("the job log", () => {
+  const linesOf = (entries: readonly { message: string }[]) =>
+    entries.filter(({ message }) => message === "job");
+
+  it("has one line for each run of each schedule", async () => {
+    const { entries } = await captureLogs(() => tick());
+    const lines = linesOf(entries);
+    expect(lines.map((line) => (line as unknown as { job: string }).job).sort()).toEqual([
+      "provisioning.resume",
+      "tenants.sync_state",
+    ]);
+    for (const line of lines) {
+      expect(line).toEqual({
+        time: expect.any(String),
+        level: "info",
+        message: "job",
+        request_id: expect.stringMatching(/^req_/),
+        trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+        job: expect.any(String),
+        tenant: null,
+        principal: expect.stringMatching(/^job:/),
+        status: "ok",
+        duration_ms: expect.any(Number),
+        d1_trips: 0,
+        control_trips: 1,
+      });
+    }
+  });
+
+  it("tells of a job that failed, runs the others, and fails the invocation", async () => {
+    const ran: string[] = [];
+    const schedules = ["first", "second", "third"].map((name) => ({
+      name,
+      cron: name === "third" ? "0 0 * * *" : "* * * * *",
+      run: async () => {
+        ran.push(name);
+        if (name === "first") throw new Error("canary cause");
+      },
+    }));
+    const own = env as unknown as Bindings;
+    const { entries, result } = await captureLogs(() =>
+      runSchedules(schedules, "* * * * *", own).catch((error: unknown) => error),
+    );
+    expect(ran).toEqual(["first", "second"]);
+    expect(result).toBeInstanceOf(AggregateError);
+    expect(linesOf(entries)).toMatchObject([
+      { job: "first", status: "failed" },
+      { job: "second", status: "ok" },
+    ]);
+    const [failed] = entries.filter(({ level }) => level === "error");
+    expect(failed).toMatchObject({ job: "first", error: "Error: canary cause" });
+  });
+
+  it("tells of a control database that is down", async () => {
+    const own = { ...(env as unknown as Bindings), ...brokenControl() };
+    const { entries } = await captureLogs(() => tick(own).catch(() => undefined));
+    expect(linesOf(entries)).toMatchObject([{ status: "failed" }, { status: "failed" }]);
+  });
+});

@@ -1,0 +1,138 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { hashPassword } from "../../../src/platform/crypto/password-hash.ts";
+import { newId } from "../../../src/platform/tenancy/ids.ts";
+import { TENANT_MIGRATIONS } from "../../../src/platform/tenancy/migrations.ts";
+import { migrate } from "../../../src/platform/tenancy/migrator.ts";
+import { call, PASSWORD, problemOf, signIn } from "../../support/client.ts";
+import { type Around, LOST_TEXTS } from "../../support/d1.ts";
+import { times } from "../../support/registration.ts";
+import {
+  bindings,
+  databaseOf,
+  firstValue,
+  openWorker,
+  registryOf,
+  wrapAll,
+} from "../../support/worker.ts";
+
+const NEWEST = TENANT_MIGRATIONS.length;
+/** The oldest schema that a tenant with users can have. */
+const FIRST = 1;
+let taken = 0;
+
+/** A tenant as an older release left it: its database has so many migrations, the registry says so many. */
+async function oldTenant(slug: string, versions: { database: number; registry: number }) {
+  const binding = `TENANT_DB_0${180 + taken++}`;
+  const database = databaseOf(binding);
+  await migrate(database, TENANT_MIGRATIONS.slice(0, versions.database));
+  const [id, user, now] = [newId("tenant"), newId("user"), Date.now()];
+  const email = `admin@${slug}.test`;
+  await database.batch([
+    database
+      .prepare("INSERT INTO realm VALUES (?, ?, 'active', ?, ?, 1)")
+      .bind(id, `Company ${slug}`, now, now),
+    database
+      .prepare(
+        `INSERT INTO users (id, email, first_name, last_name, role, password_hash, created_at,
+          updated_at, version) VALUES (?, ?, 'Ada', 'Admin', 'admin', ?, ?, ?, 1)`,
+      )
+      .bind(user, email, await hashPassword(PASSWORD, { ln: 4, r: 8, p: 5 }), now, now),
+  ]);
+  await bindings.CONTROL_DB.prepare(
+    `INSERT INTO tenants (id, slug, name, plan, cell, binding, state, schema_version, created_at,
+      updated_at, version) VALUES (?, ?, ?, 'standard', 'test-1', ?, 'active', ?, ?, ?, 1)`,
+  )
+    .bind(id, slug, slug, binding, versions.registry, now, now)
+    .run();
+  return { id, email, database, api: `http://${slug}.rowhouse.test/api/v1` };
+}
+
+const versionOf = (database: D1Database) =>
+  firstValue<number>(database, "SELECT count(*) FROM d1_migrations");
+const notedMigrations = (id: string) =>
+  firstValue<number>(
+    bindings.CONTROL_DB,
+    "SELECT count(*) FROM audit_log WHERE action = 'tenant.migrated' AND target = ?",
+    id,
+  );
+
+/** What a tenant does all day: sign in, read, write. */
+async function works(api: string, email: string): Promise<void> {
+  const { token } = await signIn(api, email);
+  expect((await call("GET", `${api}/users`, { token })).status).toBe(200);
+  const body = {
+    email: `more-${crypto.randomUUID()}@old.test`,
+    password: PASSWORD,
+    first_name: "New",
+    last_name: "User",
+    role: "user",
+  };
+  const made = await call("POST", `${api}/users`, { token, body });
+  expect(made.status, made.text).toBe(201);
+}
+
+describe("a tenant on an older schema", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("one version behind is served as it is", async () => {
+    const version = NEWEST - 1;
+    const { email, database, api } = await oldTenant("one-behind", {
+      database: version,
+      registry: version,
+    });
+    await works(api, email);
+    expect(await versionOf(database)).toBe(version);
+    expect((await registryOf("one-behind"))?.schema_version).toBe(version);
+  });
+
+  it("two versions behind is migrated when it is first touched, once by 20 at once", async () => {
+    const { id, email, database, api } = await oldTenant("two-behind", {
+      database: Math.max(FIRST, NEWEST - 2),
+      registry: NEWEST - 2,
+    });
+    const replies = await Promise.all(times(20, () => call("GET", `${api}/auth/me`)));
+    expect(new Set(replies.map(problemOf))).toEqual(new Set(["unauthenticated"]));
+    expect(await versionOf(database)).toBe(NEWEST);
+    expect((await registryOf("two-behind"))?.schema_version).toBe(NEWEST);
+    expect(await notedMigrations(id)).toBe(1);
+    await works(api, email);
+    expect(await notedMigrations(id)).toBe(1);
+  });
+
+  it("whose migration was made but not noted is noted", async () => {
+    const { id, email, database, api } = await oldTenant("not-noted", {
+      database: NEWEST,
+      registry: NEWEST - 2,
+    });
+    await works(api, email);
+    expect(await versionOf(database)).toBe(NEWEST);
+    expect((await registryOf("not-noted"))?.schema_version).toBe(NEWEST);
+    expect(await notedMigrations(id)).toBe(1);
+  });
+
+  it("whose database is down is told to come back, and is migrated then", async () => {
+    const { email, database, api } = await oldTenant("down", {
+      database: Math.max(FIRST, NEWEST - 2),
+      registry: NEWEST - 2,
+    });
+    for (const text of [
+      LOST_TEXTS[0],
+      "D1_ERROR: D1 DB is overloaded. Too many requests queued.",
+    ]) {
+      const down: Around = async () => {
+        throw new Error(text);
+      };
+      const row = await registryOf("down");
+      const broken = openWorker(
+        wrapAll((binding) => (binding === row?.binding ? down : (_, run) => run())),
+      );
+      const reply = await broken.call("GET", `${api}/auth/me`);
+      expect([reply.status, problemOf(reply)]).toEqual([503, "database-unavailable"]);
+      expect(reply.headers.get("retry-after")).toBe("5");
+    }
+    await works(api, email);
+    expect(await versionOf(database)).toBe(NEWEST);
+  });
+});

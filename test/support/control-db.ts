@@ -1,0 +1,12 @@
+import { applyD1Migrations, type D1Migration } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { beforeAll } from "vitest";
+
+// Storage is fresh per file. Tenant databases are migrated by the Worker itself.
+beforeAll(async () => {
+  const { CONTROL_DB, CONTROL_MIGRATIONS } = env as unknown as {
+    CONTROL_DB: D1Database;
+    CONTROL_MIGRATIONS: D1Migration[];
+  };
+  await applyD1Migrations(CONTROL_DB, CONTROL_MIGRATIONS);
+});

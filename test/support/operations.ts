@@ -1,0 +1,97 @@
+/** The API as its own OpenAPI document tells it: operations, and bodies that they would accept. */
+import { call } from "./client.ts";
+
+/** The part of JSON Schema that our documents use. */
+export interface Schema {
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly example?: unknown;
+  readonly examples?: readonly unknown[];
+  readonly default?: unknown;
+  readonly minimum?: number;
+  readonly allOf?: readonly Schema[];
+  readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
+}
+
+export interface Operation {
+  readonly method: string;
+  /** As in the document, below the door's origin: `/api/v1/users/{id}`. */
+  readonly path: string;
+  readonly id: string;
+  readonly isPublic: boolean;
+  /** Statuses that the document names. */
+  readonly statuses: readonly number[];
+  /** Fields of the JSON body; null when there is none. */
+  readonly fields: Readonly<Record<string, Schema>> | null;
+  /** Query parameters. */
+  readonly query: readonly string[];
+  /** A body with every field filled as the document's examples do. */
+  sample(): Record<string, unknown>;
+}
+
+/** All operations of a door. */
+export async function operationsOf(origin: string): Promise<Operation[]> {
+  const { json: document } = await call("GET", `${origin}/openapi.json`);
+  const look = (schema: Schema): Schema => {
+    if (schema.$ref) return look(resolve(document, schema.$ref));
+    const parts = [...(schema.allOf ?? []), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
+    const properties = Object.assign({}, ...parts.map((part) => look(part).properties ?? {}));
+    return { ...schema, properties: { ...properties, ...schema.properties } };
+  };
+  return Object.entries(document.paths as Paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => {
+      const schema = operation.requestBody?.content["application/json"]?.schema;
+      const fields = schema ? (look(schema).properties ?? {}) : null;
+      return {
+        method: method.toUpperCase(),
+        path,
+        id: operation.operationId,
+        isPublic: operation.security?.length === 0,
+        statuses: Object.keys(operation.responses).map(Number),
+        fields: fields && mapValues(fields, look),
+        query: (operation.parameters ?? []).flatMap((each) =>
+          each.in === "query" ? each.name : [],
+        ),
+        sample: () => mapValues(fields ?? {}, (field) => sampleOf(look(field))),
+      };
+    }),
+  );
+}
+
+type Paths = Record<
+  string,
+  Record<
+    string,
+    {
+      operationId: string;
+      security?: unknown[];
+      parameters?: { name: string; in: string }[];
+      requestBody?: { content: Record<string, { schema: Schema }> };
+      responses: Record<string, unknown>;
+    }
+  >
+>;
+
+function sampleOf(schema: Schema): unknown {
+  const given = schema.example ?? schema.examples?.[0] ?? schema.default ?? schema.enum?.[0];
+  if (given !== undefined) return given;
+  if (schema.type === "integer" || schema.type === "number") return schema.minimum ?? 1;
+  if (schema.type === "boolean") return false;
+  return "text";
+}
+
+function resolve(document: object, reference: string): Schema {
+  const steps = reference.replace(/^#\//, "").split("/");
+  return steps.reduce<unknown>(
+    (node, step) => (node as Record<string, unknown>)[step],
+    document,
+  ) as Schema;
+}
+
+function mapValues<V, W>(of: Readonly<Record<string, V>>, map: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, map(value)]));
+}
