@@ -138,13 +138,13 @@ const CASES: Record<keyof typeof RULES, { bad: Sources[]; good: Sources[] }> = {
   },
   tenancyFace: {
     bad: [
-      { "src/platform/access/x.ts": `import { newId } from "../tenancy/ids.ts";` },
+      { "src/platform/access/x.ts": `import { commit } from "../tenancy/commit.ts";` },
       { "src/features/a/x.ts": `import type { T } from "../../platform/tenancy/database.ts";` },
     ],
     good: [
       {
         "src/app.ts": `import { openDoor } from "./platform/tenancy/index.ts";`,
-        "src/platform/tenancy/x.ts": `import { newId } from "./ids.ts";`,
+        "src/platform/tenancy/x.ts": `import { commit } from "./commit.ts";`,
       },
     ],
   },

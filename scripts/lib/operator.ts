@@ -5,7 +5,7 @@ import { principalName } from "../../src/platform/access/principal.ts";
 import { sha256Hex } from "../../src/platform/crypto/digest.ts";
 import { hashPassword } from "../../src/platform/crypto/password-hash.ts";
 import { randomToken } from "../../src/platform/crypto/random.ts";
-import { newId } from "../../src/platform/tenancy/ids.ts";
+import { newId } from "../../src/platform/ids.ts";
 import { runWrangler, WranglerFailed } from "./wrangler.ts";
 
 /** Somebody to make an operator. */

@@ -1,7 +1,8 @@
 /** Whose door a request comes to, and what happens when nobody, or nobody yet, is at home. */
+
 import { decodeJwt } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { newId } from "../../src/platform/tenancy/index.ts";
+import { newId } from "../../src/platform/ids.ts";
 import {
   type Caller,
   call,

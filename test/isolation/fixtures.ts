@@ -2,7 +2,7 @@
  * How to aim each operation at something that is there: one entry per operation that names
  * something, or changes it.
  */
-import { newId } from "../../src/platform/tenancy/index.ts";
+import { newId } from "../../src/platform/ids.ts";
 import { addUser, type Caller, PASSWORD, signIn } from "../support/client.ts";
 import { registrationOf } from "../support/registration.ts";
 import type { House } from "./houses.ts";

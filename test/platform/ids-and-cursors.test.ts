@@ -3,9 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { Ctx } from "../../src/platform/context.ts";
 import { parseMasterKey } from "../../src/platform/crypto/master-key.ts";
 import { id } from "../../src/platform/http/schemas.ts";
+import { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "../../src/platform/ids.ts";
 import { type Keyset, type ListRequest, paginate } from "../../src/platform/pagination.ts";
 import { Failure } from "../../src/platform/problems.ts";
-import { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "../../src/platform/tenancy/ids.ts";
 import { holds } from "../support/property.ts";
 
 const kinds = fc.constantFrom(...(Object.keys(ID_PREFIXES) as IdKind[]));

@@ -1,12 +1,12 @@
 import { type Bindings, settingsOf } from "../../src/env.ts";
 import type { PlatformCtx, TenantCtx } from "../../src/platform/context.ts";
+import { newId } from "../../src/platform/ids.ts";
 import { createLogger } from "../../src/platform/observe/logger.ts";
 import { createMeter } from "../../src/platform/observe/meter.ts";
 import {
   createTenancy,
   enterTenant,
   jobSeat,
-  newId,
   platformCtx,
 } from "../../src/platform/tenancy/index.ts";
 import { bindings } from "./worker.ts";

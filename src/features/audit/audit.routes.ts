@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import type { AuditRow } from "./audit.repository.ts";
 import { type AuditEntry, AuditPage, AuditQuery } from "./audit.schemas.ts";
 import { list } from "./audit.service.ts";

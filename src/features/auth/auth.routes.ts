@@ -1,5 +1,5 @@
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import { getUser, presentUser, User } from "../users/index.ts";
 import { Refresh, SignedInUser, SignIn, SignOut, Tokens } from "./auth.schemas.ts";
 import * as auth from "./auth.service.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import { Failure } from "../../platform/problems.ts";
 import { check } from "./health.service.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { publicKeys } from "../../platform/access/signing-key-store.ts";
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 
 const Jwks = z
   .object({ keys: z.array(z.record(z.string(), z.string())) })

@@ -1,5 +1,5 @@
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import { presentUser } from "../users/index.ts";
 import { Invitation, NewInvitation, Registered, Registration } from "./registration.schemas.ts";
 import * as registration from "./registration.service.ts";

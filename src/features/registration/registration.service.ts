@@ -4,12 +4,12 @@ import type { Ctx, PlatformCtx, SignedIn } from "../../platform/context.ts";
 import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { fingerprint } from "../../platform/crypto/fingerprint.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
+import { newId } from "../../platform/ids.ts";
 import { Failure } from "../../platform/problems.ts";
 import {
   claimTenant,
   commit,
   enterTenant,
-  newId,
   provisionTenant,
   type Step,
   tenantOrigin,

@@ -2,7 +2,8 @@ import { and, eq, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Ctx } from "../../platform/context.ts";
 import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
-import { newId, type Step, write } from "../../platform/tenancy/index.ts";
+import { newId } from "../../platform/ids.ts";
+import { type Step, write } from "../../platform/tenancy/index.ts";
 import { devices, refreshTokens, sessions } from "./sessions.tables.ts";
 
 /** Dead sessions swept by each sign-in, so that no job has to. */

@@ -1,6 +1,6 @@
 import type { z } from "@hono/zod-openapi";
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import { idParams, pageQuery, strictQuery } from "../../platform/http/schemas.ts";
 import type { SessionRow } from "./sessions.repository.ts";
 import { type Session, SessionPage } from "./sessions.schemas.ts";

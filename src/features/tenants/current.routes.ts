@@ -1,5 +1,5 @@
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import * as current from "./current.service.ts";
 import { presentCurrent } from "./tenants.present.ts";
 import { CurrentTenant, CurrentTenantChanges } from "./tenants.schemas.ts";

@@ -1,7 +1,12 @@
 import { testPassword } from "../../platform/access/passwords.ts";
 import type { Ctx } from "../../platform/context.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, IdempotencyRace, type Step, storedAnswer } from "../../platform/tenancy/index.ts";
+import {
+  commitAside,
+  IdempotencyRace,
+  type Step,
+  storedAnswer,
+} from "../../platform/tenancy/index.ts";
 import {
   countFailure,
   EVERYWHERE,
@@ -47,7 +52,7 @@ export async function provePassword(
   const entry = { ...target, details: { email: attempt.email }, summedBy: attempt.email };
   if (attempt.lockedUntil && attempt.lockedUntil.getTime() > Date.now()) {
     await passReplay(ctx);
-    await commit(withoutClaim(ctx), [], [{ action: purpose.locked, ...entry }]);
+    await commitAside(ctx, [], [{ action: purpose.locked, ...entry }]);
     const retryAfter = (attempt.lockedUntil.getTime() - Date.now()) / 1_000;
     throw new Failure("sign-in-locked", undefined, { retryAfter });
   }
@@ -56,7 +61,7 @@ export async function provePassword(
   if (!verdict.ok) {
     await passReplay(ctx);
     const steps = [...networks.map((name) => countFailure(attempt.email, name)), sweepFailures()];
-    await commit(withoutClaim(ctx), steps, [{ action: purpose.failed, ...entry }]);
+    await commitAside(ctx, steps, [{ action: purpose.failed, ...entry }]);
     throw new Failure(purpose.wrong);
   }
   return {
@@ -73,10 +78,4 @@ async function passReplay(ctx: Ctx): Promise<void> {
   if (ctx.idempotency && (await storedAnswer(ctx.db, ctx.idempotency.key))) {
     throw new IdempotencyRace();
   }
-}
-
-/** A failure is not the answer that an Idempotency-Key stands for. */
-function withoutClaim(ctx: Ctx): Ctx {
-  const { idempotency: _, ...rest } = ctx;
-  return rest;
 }

@@ -1,5 +1,5 @@
-import { endpoint, mount } from "../../platform/http/endpoint.ts";
-import { createRouter } from "../../platform/http/router.ts";
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
 import { idParams } from "../../platform/http/schemas.ts";
 import { presentUser } from "./users.present.ts";
 import {

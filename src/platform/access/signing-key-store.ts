@@ -4,7 +4,7 @@ import { open, seal } from "../crypto/envelope.ts";
 import { importPrivate, newSigningKey } from "../crypto/signing-keys.ts";
 import { createLru } from "../lru.ts";
 import { Failure } from "../problems.ts";
-import { commit, type Step, write } from "../tenancy/index.ts";
+import { commitAside, type Step, write } from "../tenancy/index.ts";
 import { signingKeys } from "./access.tables.ts";
 
 /** How long an isolate signs with a key before it looks for a newer one, in ms. */
@@ -82,11 +82,10 @@ async function rotate(ctx: Ctx, generation: number): Promise<void> {
     expect: "any",
     as: "signing_keys.retire",
   };
-  const { idempotency: _, ...jobCtx } = ctx;
   const principal = { kind: "job", name: "signing-key-rotation" } as const;
   try {
-    await commit(
-      { ...jobCtx, principal },
+    await commitAside(
+      { ...ctx, principal },
       [add, retire],
       [{ action: "signing_key.rotated", target: kid, details: { generation: generation + 1 } }],
     );

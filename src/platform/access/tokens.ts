@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
-import { newId } from "../tenancy/index.ts";
+import { newId } from "../ids.ts";
 
 /** RFC 9068, section 2.1: the type that tells an access token from other JWTs. */
 const TYPE = "at+jwt";

@@ -1,11 +1,8 @@
-import { createRoute, type OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { z } from "@hono/zod-openapi";
 import type { Permission } from "../access/permissions.ts";
 import type { Ctx, PlatformCtx, SignedIn, TenantCtx } from "../context.ts";
 import type { IfMatch } from "../preconditions.ts";
 import type { ProblemCode } from "../problems.ts";
-import type { AppEnv } from "./context.ts";
-import { describeEndpoint } from "./describe.ts";
-import { runEndpoint } from "./run-endpoint.ts";
 
 /** Which doors an endpoint serves. Elsewhere it is not found. */
 export type Doors = "tenant" | "platform" | "both";
@@ -106,28 +103,6 @@ export function endpoint<
   Out extends z.ZodType,
 >(definition: Endpoint<D, A, Params, Query, Body, Out>): Endpoint<D, A, Params, Query, Body, Out> {
   return definition;
-}
-
-/** Adds an endpoint to a router: its handler and its place in the OpenAPI document. */
-export function mount<
-  D extends Doors,
-  A extends Access,
-  Params extends z.ZodObject,
-  Query extends z.ZodObject,
-  Body extends z.ZodType,
-  Out extends z.ZodType,
-  Result,
->(
-  router: OpenAPIHono<AppEnv>,
-  definition: Endpoint<D, A, Params, Query, Body, Out>,
-  handling: Handling<D, A, Params, Query, Body, Out, Result>,
-): void {
-  const described = definition as unknown as Endpoint;
-  router.openAPIRegistry.registerPath(createRoute(describeEndpoint(described)));
-  const pattern = definition.path.replaceAll(/\{(\w+)\}/g, ":$1");
-  router.on(definition.method.toUpperCase(), pattern, (c) =>
-    runEndpoint(c, described, handling as unknown as UntypedHandling),
-  );
 }
 
 /** A handling whose types the definition has already vouched for. */

@@ -1,7 +1,7 @@
 import { allows, type Permission } from "../access/permissions.ts";
 import type { Ctx, SignedIn } from "../context.ts";
 import { Failure } from "../problems.ts";
-import { commit } from "../tenancy/index.ts";
+import { commitAside } from "../tenancy/index.ts";
 import { readJson } from "./body.ts";
 import type { AppContext } from "./context.ts";
 import type { Endpoint, Input, UntypedHandling } from "./endpoint.ts";
@@ -45,7 +45,7 @@ async function admit(c: AppContext, endpoint: Endpoint): Promise<Ctx> {
 /** Default deny; a refusal is audited. */
 async function authorize(ctx: SignedIn, permission: Permission): Promise<void> {
   if (allows(ctx.principal.role, permission)) return;
-  await commit(ctx, [], [{ action: "permission.refused", target: permission, summedBy: "" }]);
+  await commitAside(ctx, [], [{ action: "permission.refused", target: permission, summedBy: "" }]);
   throw new Failure("permission-denied", `The permission ${permission} is needed.`);
 }
 

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { ID_PREFIXES, ID_SUFFIX, type IdKind } from "../tenancy/index.ts";
+import { ID_PREFIXES, ID_SUFFIX, type IdKind } from "../ids.ts";
 
 /** A TypeID of one kind, as in `user_01jdn2z7q5e8t9v0w1x2y3z4a5`. */
 export function id(kind: IdKind) {

@@ -1,10 +1,11 @@
 import { type Bindings, settingsOf } from "../../env.ts";
 import { principalName } from "../access/principal.ts";
 import type { PlatformCtx } from "../context.ts";
+import { newId } from "../ids.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { createMeter } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
-import { createTenancy, jobSeat, newId, platformCtx } from "../tenancy/index.ts";
+import { createTenancy, jobSeat, platformCtx } from "../tenancy/index.ts";
 
 /** Work that a Cron Trigger starts. */
 export interface Schedule {

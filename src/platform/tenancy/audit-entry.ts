@@ -4,8 +4,8 @@ import type { Ctx } from "../context.ts";
 import { sha256Hex } from "../crypto/digest.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { randomToken } from "../crypto/random.ts";
+import { newId } from "../ids.ts";
 import type { PreparedSql } from "./database.ts";
-import { newId } from "./ids.ts";
 import { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 import { prepare, type Step, stepSql } from "./statements.ts";
 

@@ -1,12 +1,12 @@
 import { getTableName, sql } from "drizzle-orm";
 import type { Ctx } from "../context.ts";
+import { newId } from "../ids.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure, type ProblemCode } from "../problems.ts";
 import { type AuditEntry, auditSql, type NonEmpty } from "./audit-entry.ts";
 import { failedGuard, outcomeOf, violatedUnique } from "./d1-errors.ts";
 import { handleOf, type PreparedSql, unavailable } from "./database.ts";
 import { IdempotencyRace, idempotencySql } from "./idempotency-row.ts";
-import { newId } from "./ids.ts";
 import { auditLog, auditSums, idempotencyKeys } from "./ledger.tables.ts";
 import { type Step, stepSql } from "./statements.ts";
 
@@ -49,6 +49,19 @@ export async function commit<T = undefined>(
       await scheduler.wait(Math.random() * WAIT_MS * 2 ** attempt);
     }
   }
+}
+
+/**
+ * Commits what is not the answer to a request: a refusal, a failed try, upkeep on the way. An
+ * Idempotency-Key does not stand for it.
+ */
+export async function commitAside(
+  ctx: Ctx,
+  steps: readonly Step[],
+  audit: NonEmpty<AuditEntry>,
+): Promise<void> {
+  const { idempotency: _, ...rest } = ctx;
+  await commit(rest, steps, audit);
 }
 
 /** Answer, unconditional audit rows, then each step with its guard and the rows that follow it. */

@@ -1,12 +1,11 @@
 /** The face of tenancy. Outside this folder nothing else of it may be imported. */
 export { bookmarkFor } from "./bookmarks.ts";
-export { commit } from "./commit.ts";
+export { commit, commitAside } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
 export { openDoor } from "./door.ts";
 export { enterTenant } from "./enter.ts";
 export { tenantOrigin } from "./host.ts";
 export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
-export { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "./ids.ts";
 export { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 export {
   claimTenant,

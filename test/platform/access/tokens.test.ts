@@ -1,4 +1,5 @@
 /** What is wrong with a token never shows: every one gets the same answer. */
+
 import {
   calculateJwkThumbprint,
   createLocalJWKSet,
@@ -8,7 +9,7 @@ import {
   jwtVerify,
 } from "jose";
 import { beforeAll, describe, expect, it } from "vitest";
-import { newId } from "../../../src/platform/tenancy/index.ts";
+import { newId } from "../../../src/platform/ids.ts";
 import { broken } from "../../isolation/houses.ts";
 import {
   addUser,

@@ -3,8 +3,9 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { insertUser, newUser, users } from "../../../src/features/users/index.ts";
 import { sha256Hex } from "../../../src/platform/crypto/digest.ts";
+import { newId } from "../../../src/platform/ids.ts";
 import { Failure } from "../../../src/platform/problems.ts";
-import { commit, newId, type Step, write } from "../../../src/platform/tenancy/index.ts";
+import { commit, type Step, write } from "../../../src/platform/tenancy/index.ts";
 import {
   addUser as addPerson,
   type Caller,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { hashPassword } from "../../../src/platform/crypto/password-hash.ts";
-import { newId } from "../../../src/platform/tenancy/ids.ts";
+import { newId } from "../../../src/platform/ids.ts";
 import { TENANT_MIGRATIONS } from "../../../src/platform/tenancy/migrations.ts";
 import { migrate } from "../../../src/platform/tenancy/migrator.ts";
 import { call, PASSWORD, problemOf, signIn } from "../../support/client.ts";
