@@ -11,6 +11,7 @@
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { REASONS } from "../src/platform/access/passwords.ts";
 import { checkPassword } from "../src/platform/crypto/password-policy.ts";
 import { randomToken } from "../src/platform/crypto/random.ts";
 import { type ControlDatabase, createOperator } from "./lib/operator.ts";
@@ -44,7 +45,7 @@ async function main(): Promise<void> {
     ? (await text(process.stdin)).replace(/\r?\n$/, "")
     : randomToken();
   const fault = checkPassword(password, email);
-  if (fault) throw new Error(`The password is refused: ${fault}. It needs 12 to 256 characters.`);
+  if (fault) throw new Error(`The password ${REASONS[fault]}.`);
 
   const database = values.remote ? remote(values.env) : await local();
   if (!(await createOperator({ email, password }, database))) {

@@ -21,6 +21,7 @@ import { LOCAL_POOL_SIZE } from "./lib/pool.ts";
 import { chosenPort, isFree } from "./lib/port.ts";
 import { readConfig, writeConfig } from "./lib/render-config.ts";
 import { DEMO, seed } from "./lib/seed.ts";
+import { takeState } from "./lib/state-lock.ts";
 import { localHome, runWrangler, stopWranglers } from "./lib/wrangler.ts";
 
 let started: Promise<void> | undefined;
@@ -28,12 +29,14 @@ let stopping = false;
 
 async function start(): Promise<void> {
   const port = chosenPort();
+  const state = stateDirectory();
+  const giveBack = await takeState(state, port);
+  process.once("exit", giveBack);
   if (!(await isFree(port))) {
     throw new Error(
-      `Port ${port} is taken by another program. Stop it, or choose another port: PORT=8788 npm start`,
+      `Port ${port} is taken by another program. Stop it, or choose another port: PORT=8788 npm start (a second Rowhouse beside a running one needs data of its own: ROWHOUSE_STATE=<directory>)`,
     );
   }
-  const state = stateDirectory();
   const devVars = devVarsFile();
   if (ensureDevVars(devVars)) say(`Made ${shown(devVars)} with fresh secrets.`);
   const config = writeConfig(LOCAL_POOL_SIZE);
@@ -46,31 +49,37 @@ async function start(): Promise<void> {
 
   say("Starting the server …");
   const server = await startDevServer({ port, config, devVars, persistTo, env, onLine: say });
-  await seed(port);
+  const changed = await seed(port);
   const stopClock = startCronClock(port, readConfig().triggers?.crons ?? [], say);
-  say(welcome(port, shown(state)));
+  if (changed) say(changed);
+  say(welcome(port, shown(state), changed === undefined));
 
   const reason = await server.ended;
   stopClock();
   if (!stopping) throw new Error(reason);
 }
 
-function welcome(port: number, state: string): string {
+/** @param intact whether the demo's login is the one that we know */
+function welcome(port: number, state: string, intact: boolean): string {
   const acme = `http://${DEMO.slug}.localhost:${port}`;
-  const login = JSON.stringify({ email: DEMO.admin, password: DEMO.password });
   return `
 Rowhouse is ready on http://localhost:${port}
 
   The demo tenant's door   ${acme}/docs
   The platform's door      http://localhost:${port}/docs
+${intact ? loginOn(acme) : ""}
+  Ctrl-C stops it. The data is in ${state}; delete that directory to begin anew.
+`;
+}
 
+function loginOn(door: string): string {
+  const login = JSON.stringify({ email: DEMO.admin, password: DEMO.password });
+  return `
   Sign in as the demo tenant's admin:
 
-  curl -s ${acme}/api/v1/auth/login \\
+  curl -s ${door}/api/v1/auth/login \\
     -H 'content-type: application/json' \\
     -d '${login}'
-
-  Ctrl-C stops it. The data is in ${state}; delete that directory to begin anew.
 `;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `npm test` with the full counts that the issues name (DEEP=1). A script and not an inline
+ * `npm test` with the long versions of the races and the random tests (DEEP=1). A script and not an inline
  * variable, because `DEEP=1 npm test` means nothing to the Windows shell.
  */
 import { spawnSync } from "node:child_process";

@@ -6,8 +6,9 @@ import type { AppEnv } from "./platform/http/context.ts";
 import { onError } from "./platform/http/errors.ts";
 import { crossOrigin, securityHeaders } from "./platform/http/headers.ts";
 import { createNotFound } from "./platform/http/not-found.ts";
-import { requestLog } from "./platform/observe/request-log.ts";
-import { openDoor } from "./platform/tenancy/index.ts";
+import { openDoor } from "./platform/http/open-door.ts";
+import { requestLog } from "./platform/http/request-log.ts";
+import { requestScope } from "./platform/http/request-scope.ts";
 import { rootRouters, routers } from "./registry.ts";
 
 /** The HTTP app: what every request passes, in order, and the routers behind it. */
@@ -16,6 +17,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   const authenticate = createAuthenticator(readCaller);
   app.onError(onError);
   app.use(securityHeaders());
+  app.use(requestScope());
   app.use(requestLog());
   app.use(crossOrigin());
   app.use(openDoor());
@@ -33,5 +35,5 @@ export function createApp(): OpenAPIHono<AppEnv> {
 /** A trailing slash means the same. */
 function pathOf(request: Request): string {
   const { pathname } = new URL(request.url);
-  return pathname === "/" ? pathname : pathname.replace(/\/+$/, "");
+  return pathname.replace(/\/+$/, "") || "/";
 }

@@ -2,8 +2,12 @@ import { z } from "zod";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
 
-const seconds = (fallback: number, min: number, max: number) =>
+const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
+
+/** An origin as browsers spell it: scheme, host, port if it is not the scheme's own. */
+const isOrigin = (text: string) =>
+  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 const Vars = z
   .object({
@@ -14,27 +18,36 @@ const Vars = z
     /** Name of this deployment; tenants of other cells are not ours to serve. */
     CELL: z.string().regex(/^[a-z0-9-]{1,40}$/),
     REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
-    REGISTRATIONS_PER_IP_PER_DAY: seconds(5, 0, 1_000_000),
-    REGISTRATIONS_PER_DAY: seconds(200, 0, 1_000_000),
+    REGISTRATIONS_PER_IP_PER_DAY: integer(5, 0, 1_000_000),
+    REGISTRATIONS_PER_DAY: integer(200, 0, 1_000_000),
     /** Life of an access token in seconds: 1 minute to 24 hours. */
-    ACCESS_TOKEN_SECONDS: seconds(900, 60, 86_400),
+    ACCESS_TOKEN_SECONDS: integer(900, 60, 86_400),
     /** A refresh token dies when unused for so many seconds ... */
-    REFRESH_IDLE_SECONDS: seconds(7 * 86_400, 3_600, 30 * 86_400),
+    REFRESH_IDLE_SECONDS: integer(7 * 86_400, 3_600, 30 * 86_400),
     /** ... and a session ends after so many, used or not. */
-    SESSION_MAX_SECONDS: seconds(30 * 86_400, 3_600, 30 * 86_400),
+    SESSION_MAX_SECONDS: integer(30 * 86_400, 3_600, 30 * 86_400),
     /** Age at which a realm's signing key is followed by a new one. */
-    SIGNING_KEY_SECONDS: seconds(90 * 86_400, 86_400, 365 * 86_400),
+    SIGNING_KEY_SECONDS: integer(90 * 86_400, 86_400, 365 * 86_400),
     /** Password hashes that may wait in one isolate before callers get 503. */
-    PASSWORD_QUEUE: seconds(4, 1, 1_000),
+    PASSWORD_QUEUE: integer(4, 1, 1_000),
     /** log2 of scrypt's N. OWASP's figure; less is refused outside tests. */
-    PASSWORD_SCRYPT_LN: seconds(14, 4, 17),
+    PASSWORD_SCRYPT_LN: integer(14, 4, 17),
     /** Origins that browsers may call from, separated by commas. */
     CORS_ORIGINS: z
       .string()
       .default("")
-      .transform((text) => text.split(",").flatMap((part) => part.trim() || [])),
+      .transform((text, ctx) => {
+        const origins = text.split(",").flatMap((part) => part.trim() || []);
+        // Compared letter by letter with what browsers send, so a slash too many would match nobody.
+        origins.forEach((origin, index) => {
+          if (!isOrigin(origin)) {
+            ctx.addIssue(`entry ${index + 1} is no origin such as https://app.example.com`);
+          }
+        });
+        return origins;
+      }),
     /** Largest JSON body in bytes. */
-    MAX_BODY_BYTES: seconds(1_048_576, 1_024, 10_485_760),
+    MAX_BODY_BYTES: integer(1_048_576, 1_024, 10_485_760),
     LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),

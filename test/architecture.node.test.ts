@@ -143,7 +143,7 @@ const CASES: Record<keyof typeof RULES, { bad: Sources[]; good: Sources[] }> = {
     ],
     good: [
       {
-        "src/app.ts": `import { openDoor } from "./platform/tenancy/index.ts";`,
+        "src/app.ts": `import { commit } from "./platform/tenancy/index.ts";`,
         "src/platform/tenancy/x.ts": `import { commit } from "./commit.ts";`,
       },
     ],

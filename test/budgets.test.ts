@@ -1,4 +1,4 @@
-/** What a request may cost (design, section 16), counted at the bindings. */
+/** What a request may cost in trips to the databases, counted at the bindings. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { addUser, type Caller, newTenant, PASSWORD, type TestTenant } from "./support/client.ts";
 import { showFigures } from "./support/figures.ts";

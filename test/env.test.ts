@@ -45,10 +45,10 @@ describe("settings", () => {
     const settings = read({
       ...LEAST,
       ACCESS_TOKEN_SECONDS: "60",
-      CORS_ORIGINS: " https://a.example, ,https://b.example,",
+      CORS_ORIGINS: " https://a.example, ,http://localhost:5173,",
     });
     expect(settings.ACCESS_TOKEN_SECONDS).toBe(60);
-    expect(settings.CORS_ORIGINS).toEqual(["https://a.example", "https://b.example"]);
+    expect(settings.CORS_ORIGINS).toEqual(["https://a.example", "http://localhost:5173"]);
   });
 
   it("are validated once per environment", () => {
@@ -87,6 +87,14 @@ describe("settings", () => {
     ["sessions beyond 30 days", { SESSION_MAX_SECONDS: "2592001" }, "SESSION_MAX_SECONDS"],
     ["a number in words", { PASSWORD_QUEUE: "four" }, "PASSWORD_QUEUE"],
     ["no queue", { PASSWORD_QUEUE: "0" }, "PASSWORD_QUEUE"],
+    ["a page instead of an origin", { CORS_ORIGINS: "https://a.example/app" }, "CORS_ORIGINS"],
+    ["an origin with a slash", { CORS_ORIGINS: "https://a.example/" }, "CORS_ORIGINS"],
+    ["an origin in capitals", { CORS_ORIGINS: "https://A.example" }, "CORS_ORIGINS"],
+    ["an origin with its own port", { CORS_ORIGINS: "https://a.example:443" }, "CORS_ORIGINS"],
+    ["a host instead of an origin", { CORS_ORIGINS: "a.example" }, "CORS_ORIGINS"],
+    ["every origin", { CORS_ORIGINS: "https://a.example,*" }, "CORS_ORIGINS"],
+    ["an opaque origin", { CORS_ORIGINS: "null" }, "CORS_ORIGINS"],
+    ["an origin of another kind", { CORS_ORIGINS: "ftp://a.example" }, "CORS_ORIGINS"],
     ["a log level nobody knows", { LOG_LEVEL: "verbose" }, "LOG_LEVEL"],
     ["no master key", { MASTER_KEY: undefined }, "MASTER_KEY"],
     ["a short master key", { MASTER_KEY: "one:AAAA" }, "MASTER_KEY"],
@@ -112,6 +120,7 @@ describe("settings", () => {
       CELL: "Canary Cell",
       REGISTRATION: "canary-registration",
       PASSWORD_QUEUE: "canary-queue",
+      CORS_ORIGINS: "https://canary.example/",
       LOG_LEVEL: "canary-level",
       MASTER_KEY: "canary-key:canary-material",
     };

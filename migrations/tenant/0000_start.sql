@@ -1,12 +1,16 @@
 CREATE TABLE `realm` (
+	`singleton` integer DEFAULT 1 NOT NULL,
 	`id` text PRIMARY KEY NOT NULL,
 	`name` text NOT NULL,
 	`status` text NOT NULL,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
-	`version` integer NOT NULL
+	`version` integer NOT NULL,
+	`registry_version` integer DEFAULT 0 NOT NULL,
+	CONSTRAINT "realm_singleton" CHECK("realm"."singleton" = 1)
 );
 --> statement-breakpoint
+CREATE UNIQUE INDEX `realm_singleton_unique` ON `realm` (`singleton`);--> statement-breakpoint
 CREATE TABLE `audit_log` (
 	`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`id` text NOT NULL,
@@ -36,11 +40,15 @@ CREATE TABLE `audit_private` (
 --> statement-breakpoint
 CREATE TABLE `audit_sums` (
 	`sum_key` text PRIMARY KEY NOT NULL,
-	`count` integer NOT NULL,
-	`last_commit_id` text NOT NULL
+	`count` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `audit_sums_last_commit` ON `audit_sums` (`last_commit_id`);--> statement-breakpoint
+CREATE TABLE `commit_marks` (
+	`commit_id` text PRIMARY KEY NOT NULL,
+	`marked_at` integer NOT NULL
+);
+--> statement-breakpoint
+CREATE INDEX `commit_marks_marked_at` ON `commit_marks` (`marked_at`);--> statement-breakpoint
 CREATE TABLE `idempotency_keys` (
 	`key` text PRIMARY KEY NOT NULL,
 	`payload` text NOT NULL,
@@ -78,6 +86,7 @@ CREATE TABLE `users` (
 	`last_name` text NOT NULL,
 	`role` text NOT NULL,
 	`password_hash` text NOT NULL,
+	`password_version` integer NOT NULL,
 	`last_sign_in_at` integer,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
@@ -93,7 +102,8 @@ CREATE TABLE `devices` (
 	`last_used_at` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE INDEX `devices_user` ON `devices` (`user_id`);--> statement-breakpoint
+CREATE INDEX `devices_user` ON `devices` (`user_id`,`last_used_at`);--> statement-breakpoint
+CREATE INDEX `devices_last_used_at` ON `devices` (`last_used_at`);--> statement-breakpoint
 CREATE TABLE `refresh_tokens` (
 	`hash` text PRIMARY KEY NOT NULL,
 	`session_id` text NOT NULL,

@@ -44,6 +44,9 @@ export async function startDevServer(
       throw new Error(`wrangler dev did not start:\n${said.tail()}`);
     }
     if (await isHealthy(options.port)) break;
+    // It would be wrong for ever; more lines like it follow with each look.
+    const complaint = said.wrongSettings();
+    if (complaint) throw new Error(`The Worker does not start: ${complaint}`);
     if (Date.now() > deadline) {
       throw new Error(`No answer from GET /health within ${timeoutMs / 1000} s:\n${said.tail()}`);
     }
@@ -83,21 +86,31 @@ function collect(child: ChildProcess, file: string, onLine: (line: string) => vo
   const log = createWriteStream(file);
   const recent: string[] = [];
   let live = false;
+  let wrongSettings: string | undefined;
   for (const stream of [child.stdout, child.stderr]) {
     if (!stream) continue;
     createInterface({ input: stream }).on("line", (line) => {
       log.write(`${line}\n`);
       recent.push(line);
       if (recent.length > 60) recent.shift();
+      wrongSettings ??= settingsIn(line);
       if (live && !isNoise(line)) onLine(line);
     });
   }
   return {
     tail: () => recent.join("\n"),
+    /** Which settings are wrong, in the Worker's own words, once it has said so. */
+    wrongSettings: () => wrongSettings,
     live: () => {
       live = true;
     },
   };
+}
+
+/** The Worker's complaint about its settings, out of the JSON of a log line. */
+function settingsIn(line: string): string | undefined {
+  const found = /Settings are not valid\.(?:\\.|[^"\\])*/.exec(line)?.[0];
+  return found?.replaceAll('\\"', '"');
 }
 
 /** The Worker logs each request itself, and better. */

@@ -69,6 +69,7 @@ export async function operatorSql({ email, password }: NewOperator): Promise<str
         id,
         ...person,
         password_hash: await hashPassword(password),
+        password_version: 1,
         created_at: now,
         updated_at: now,
         version: 1,

@@ -10,12 +10,18 @@ export interface WranglerConfig {
   assets?: { directory?: string; [key: string]: unknown };
   d1_databases?: D1Entry[];
   triggers?: { crons?: string[] };
+  vars?: Record<string, unknown>;
   [key: string]: unknown;
 }
 
 /** Reads the `wrangler.toml` that people edit. */
 export function readConfig(file = join(ROOT, "wrangler.toml")): WranglerConfig {
   return parse(readFileSync(file, "utf8")) as WranglerConfig;
+}
+
+/** The version that `package.json` says, which is the Worker's. */
+export function readVersion(file = join(ROOT, "package.json")): string {
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
 }
 
 /**
@@ -60,7 +66,9 @@ export function writeConfig(
   file = join(GENERATED, `wrangler.${size}.jsonc`),
 ): string {
   const directory = dirname(file);
-  const rendered = renderConfig(readConfig(), size, ROOT, directory);
+  const config = readConfig();
+  const versioned = { ...config, vars: { ...config.vars, VERSION: readVersion() } };
+  const rendered = renderConfig(versioned, size, ROOT, directory);
   const text = `// Generated from wrangler.toml by scripts/render-config.ts; edit that file instead.\n${JSON.stringify(rendered, null, 2)}\n`;
   if (textOf(file) === text) return file;
   mkdirSync(directory, { recursive: true });

@@ -8,11 +8,21 @@ export const DEMO = {
   operator: "operator@rowhouse.test",
 } as const;
 
+/** Suspended, deleted, locked, with another password or role: somebody made it so. */
+const REFUSALS = [401, 403, 404, 410, 429];
+
+/** The demo is not as `npm start` makes it, and that is no reason not to serve. */
+class DemoLeft extends Error {
+  override name = "DemoLeft";
+}
+
 /** What the steps share: how to reach the API, and what earlier steps learnt. */
 export interface Seeding {
   readonly port: number;
   /** Access token of the demo tenant's admin. */
   token?: string;
+  /** Whether this start registered the tenant, so that nobody can have changed it. */
+  isNew?: boolean;
 }
 
 /** One thing that the demo has. Runs at every start, so it must not mind that it is there already. */
@@ -30,16 +40,22 @@ export const SEED_STEPS: readonly SeedStep[] = [
 ];
 
 /**
- * Makes the demo through the API, as a customer would.
+ * Makes the demo through the API, as a customer would, and completes what an earlier start left
+ * half done. A demo that somebody has changed is left as it is.
  *
+ * @returns a line for a person when it was left, undefined when all of the demo is there
  * @throws Error naming the step that failed and what the API answered
  */
-export async function seed(port: number, steps: readonly SeedStep[] = SEED_STEPS): Promise<void> {
+export async function seed(
+  port: number,
+  steps: readonly SeedStep[] = SEED_STEPS,
+): Promise<string | undefined> {
   const seeding: Seeding = { port };
   for (const step of steps) {
     try {
       await step.run(seeding);
     } catch (error) {
+      if (error instanceof DemoLeft) return error.message;
       throw new Error(`The demo's "${step.name}" failed: ${(error as Error).message}`);
     }
   }
@@ -59,18 +75,20 @@ async function registerTenant(seeding: Seeding): Promise<void> {
       admin_last_name: "Admin",
     },
   });
-  seeding.token = tokenIn(answer.status === 409 ? await signIn(seeding) : expect2xx(answer));
+  if (REFUSALS.includes(answer.status)) {
+    throw new DemoLeft(`This server registers nobody (${said(answer)}), so it has no demo tenant.`);
+  }
+  seeding.isNew = answer.status !== 409;
+  seeding.token = tokenIn(seeding.isNew ? expect2xx(answer) : await signIn(seeding));
 }
 
-function signIn({ port }: Seeding): Promise<Answer> {
-  return onTenantDoor(port, "/api/v1/auth/login", {
-    email: DEMO.admin,
-    password: DEMO.password,
-  }).then(expect2xx);
+async function signIn({ port }: Seeding): Promise<Answer> {
+  const body = { email: DEMO.admin, password: DEMO.password };
+  return expectUnchanged(await onTenantDoor(port, "/api/v1/auth/login", body));
 }
 
 async function addUser(
-  { port, token }: Seeding,
+  { port, token, isNew }: Seeding,
   role: string,
   firstName: string,
   lastName: string,
@@ -83,7 +101,9 @@ async function addUser(
     role,
   };
   const answer = await onTenantDoor(port, "/api/v1/users", body, token);
-  if (answer.status !== 409) expect2xx(answer);
+  if (answer.status === 409) return;
+  if (isNew) expect2xx(answer);
+  else expectUnchanged(answer);
 }
 
 function onTenantDoor(port: number, path: string, body: unknown, token?: string): Promise<Answer> {
@@ -100,5 +120,16 @@ function tokenIn(answer: Answer): string {
 
 function expect2xx(answer: Answer): Answer {
   if (answer.status >= 200 && answer.status < 300) return answer;
-  throw new Error(`${answer.status} ${answer.text.slice(0, 300)}`);
+  throw new Error(said(answer));
+}
+
+function expectUnchanged(answer: Answer): Answer {
+  if (!REFUSALS.includes(answer.status)) return expect2xx(answer);
+  throw new DemoLeft(`The demo was changed (its admin gets ${said(answer)}): it stays as it is.`);
+}
+
+/** Status and title, or whatever came instead of a problem document. */
+function said({ status, text }: Answer): string {
+  const title = /"title":\s*"([^"]*)"/.exec(text)?.[1];
+  return `${status} ${title ?? text.slice(0, 300)}`;
 }

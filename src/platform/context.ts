@@ -40,7 +40,14 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   readonly tenancy: Tenancy;
   readonly principal: Principal;
   readonly request: RequestFacts;
+  /** Id of the realm that the signed-in caller belongs to, when it is not this one. */
+  readonly visitorFrom?: string;
   readonly log: Logger;
+  /**
+   * Makes the answer to the request from the result that the commit is given. The commit calls it
+   * before it changes anything, so that an answer that cannot be made leaves nothing behind.
+   */
+  readonly prepare?: (result: unknown) => Promise<unknown>;
   readonly idempotency?: IdempotencyClaim;
 }
 

@@ -20,6 +20,7 @@ export const PROBLEMS = {
   "tenant-not-found": { status: 404, title: "No tenant lives at this address" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The resource changed meanwhile" },
+  "slug-reserved": { status: 409, title: "The slug is kept for the platform" },
   "slug-taken": { status: 409, title: "The slug is taken" },
   "email-taken": { status: 409, title: "The e-mail address is taken" },
   "last-admin": { status: 409, title: "A tenant keeps at least one admin" },

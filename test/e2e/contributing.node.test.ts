@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { GENERATED, ROOT } from "../../scripts/lib/paths.ts";
+import { GOLDEN, rowOf } from "../isolation/golden.ts";
 
 /** The feature that CONTRIBUTING.md walks through, added to a copy of the sources. */
 let copy: string;
@@ -33,19 +34,21 @@ it("compiles as the page says", () => {
   ]);
 
   const folder = join(copy, "src", "features", "headcount");
+  // Somebody who follows the page has it already.
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
   for (const [name, code] of files) {
     if (name !== "registry.ts") writeFileSync(join(folder, name), code);
   }
-  const line = /^ {2}(\w+),$/m.exec(files.get("registry.ts") ?? "")?.[1];
+  const sample = files.get("registry.ts") ?? "";
+  const [imported] = /^import .*;$/m.exec(sample) ?? [""];
+  const [entry] = /^ {2}\w+,$/m.exec(sample) ?? [""];
   const registry = join(copy, "src", "registry.ts");
-  const before = readFileSync(registry, "utf8");
-  const after = before.replace(
-    /(export const routers: readonly Router\[\] = \[\n)/,
-    `$1  ${line},\n`,
-  );
+  const lines = readFileSync(registry, "utf8").split("\n");
+  const before = lines.filter((line) => !line.includes("headcount")).join("\n");
+  const after = before.replace("export const routers: readonly Router[] = [", `$&\n${entry}`);
   expect(after).not.toBe(before);
-  writeFileSync(registry, `import { ${line} } from "./features/headcount/index.ts";\n${after}`);
+  writeFileSync(registry, `${imported}\n${after}`);
 
   const tsc = join(ROOT, "node_modules", "typescript", "bin", "tsc");
   const { status, stdout } = spawnSync(process.execPath, [tsc, "--noEmit", "-p", copy], {
@@ -54,6 +57,14 @@ it("compiles as the page says", () => {
   expect(stdout).toBe("");
   expect(status).toBe(0);
 }, 60_000);
+
+it("shows a row that the isolation matrix can read, for the operation of the page", () => {
+  const page = readFileSync(join(ROOT, "CONTRIBUTING.md"), "utf8");
+  const row = /^ *GET \/api\/v1\/headcount .*$/m.exec(page)?.[0] ?? "";
+  // Everybody may read users, and on both doors as `GET /users` does.
+  const users = GOLDEN.find(({ operation }) => operation === "GET /api/v1/users");
+  expect(rowOf(row)).toEqual({ ...users, operation: "GET /api/v1/headcount" });
+});
 
 /** TypeScript samples, by the file that the paragraph above each of them names first. */
 function samplesIn(page: string): Map<string, string> {

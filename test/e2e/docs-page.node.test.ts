@@ -9,8 +9,9 @@ import { DEMO } from "../../scripts/lib/seed.ts";
 import { type App, startApp } from "../support/app-server.node.ts";
 import { type Browser, unpackBrowser } from "../support/browser.node.ts";
 
-/** `ROWHOUSE_SCREENSHOT=docs/images/reference.png` renews the README's picture. */
-const PICTURE = process.env.ROWHOUSE_SCREENSHOT ?? join(GENERATED, "reference.png");
+/** `ROWHOUSE_SCREENSHOT=docs/images/reference.png` renews the README's picture, with its port. */
+const RENEWED = process.env.ROWHOUSE_SCREENSHOT;
+const PICTURE = RENEWED ?? join(GENERATED, "reference.png");
 
 let app: App;
 let browser: Browser;
@@ -24,7 +25,7 @@ let complaints: string[];
 
 beforeAll(async () => {
   profile = await mkdtemp(join(tmpdir(), "rowhouse-profile-"));
-  [app, browser] = await Promise.all([startApp(), unpackBrowser()]);
+  [app, browser] = await Promise.all([startApp(RENEWED ? { port: 8787 } : {}), unpackBrowser()]);
   door = `http://${DEMO.slug}.localhost:${app.port}`;
   token = await signIn();
 }, 180_000);

@@ -1,26 +1,31 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Answer, send } from "../../scripts/lib/http.ts";
 import { ROOT } from "../../scripts/lib/paths.ts";
-import { DEMO } from "../../scripts/lib/seed.ts";
+import { isFree } from "../../scripts/lib/port.ts";
+import { DEMO, seed } from "../../scripts/lib/seed.ts";
 import { type App, startApp } from "../support/app-server.node.ts";
 
 /** `npm start`, twice on one state, as people do. */
-describe("npm start", () => {
+describe("npm start", { timeout: 60_000 }, () => {
   let home: string;
   let app: App;
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), "rowhouse-start-"));
-    app = await startApp({ home });
+    app = await startApp({ home, npm: true });
   }, 120_000);
 
   afterAll(async () => {
-    await app?.stop();
-    await rm(home, { recursive: true, force: true });
+    try {
+      await app?.stop();
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
   });
 
   it("serves the demo tenant to each of its users", async () => {
@@ -49,9 +54,38 @@ describe("npm start", () => {
   });
 
   it("says so when the port is taken, and leaves the other server alone", async () => {
-    await expect(startApp({ port: app.port })).rejects.toThrow(`Port ${app.port} is taken`);
+    const second = startApp({ port: app.port });
+    await expect(second).rejects.toThrow(
+      new RegExp(`Port ${app.port} is taken.*ROWHOUSE_STATE=`, "s"),
+    );
     expect((await send({ port: app.port, path: "/health" })).status).toBe(200);
   });
+
+  it("says so when the data is in use, on whatever port", async () => {
+    await expect(startApp({ home })).rejects.toThrow(
+      `already runs on port ${app.port} with this data`,
+    );
+    expect((await send({ port: app.port, path: "/health" })).status).toBe(200);
+  });
+
+  it("says its version, which is package.json's", async () => {
+    const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+    const { text } = await send({ port: app.port, path: "/health" });
+    expect(JSON.parse(text).version).toBe(version);
+  });
+
+  it("stops at once when a setting is wrong, and says which", async () => {
+    const other = await mkdtemp(join(tmpdir(), "rowhouse-start-"));
+    await writeFile(join(other, ".dev.vars"), 'ENVIRONMENT="develpment"\n');
+    try {
+      const wrong = startApp({ home: other }, 45_000);
+      await expect(wrong).rejects.toThrow(
+        /ended with 1[\s\S]*Settings are not valid\..*ENVIRONMENT:.*MASTER_KEY:/,
+      );
+    } finally {
+      await rm(other, { recursive: true, force: true });
+    }
+  }, 60_000);
 
   it("makes an operator by hand, and refuses to make it twice", async () => {
     const created = operator(home, "create", "ops@rowhouse.test");
@@ -65,17 +99,85 @@ describe("npm start", () => {
     expect(again.stderr).toContain("already");
   }, 60_000);
 
+  it("has nothing to do for a demo that is there", async () => {
+    expect(await seed(app.port)).toBeUndefined();
+  });
+
+  it("leaves a demo alone that somebody has changed", async () => {
+    const admin = tokenOf(await signIn(app.port, "acme.localhost", DEMO.admin));
+    const path = "/api/v1/users/change-password";
+    const body = { current_password: DEMO.password, new_password: CHANGED };
+    const changed = await post(app.port, "acme.localhost", path, body, admin);
+    expect(changed.status, changed.text).toBe(204);
+    expect(await seed(app.port)).toMatch(/^The demo was changed .*401/);
+
+    // Each of these tries fails as well, until the account is locked.
+    const seen = new Set<string | undefined>();
+    for (let tries = 0; tries < 20; tries += 1) seen.add(await seed(app.port));
+    expect([...seen].some((line) => line?.includes("429"))).toBe(true);
+    expect([...seen].every((line) => line?.startsWith("The demo was changed"))).toBe(true);
+  }, 60_000);
+
   it("ends cleanly, and starts again with the data and the secrets that it had", async () => {
     const secrets = await readFile(join(home, ".dev.vars"), "utf8");
-    expect(await app.stop()).toBe(0);
-    expect(processesWith(home)).toEqual([]);
+    const lock = join(home, "state", "lock.json");
+    expect(existsSync(lock)).toBe(true);
+    await app.stop();
+    // Given back as the last thing that it does, so it was not killed.
+    expect(existsSync(lock)).toBe(false);
+    expect(await isFree(app.port)).toBe(true);
+    expect(await processesWith(home)).toEqual([]);
 
     app = await startApp({ home });
     expect(await readFile(join(home, ".dev.vars"), "utf8")).toBe(secrets);
-    const answer = await signIn(app.port, "acme.localhost", DEMO.admin);
+    expect(app.output()).toContain("The demo was changed");
+    expect(app.output()).not.toContain(DEMO.password);
+    const answer = await signIn(app.port, "acme.localhost", "user@acme.test");
     expect(answer.status, answer.text).toBe(200);
   }, 120_000);
+
+  it("leaves a demo alone that an operator has suspended", async () => {
+    const operator = tokenOf(await signIn(app.port, "localhost", DEMO.operator));
+    const suspended = await post(
+      app.port,
+      "localhost",
+      `/api/v1/tenants/${await acmeId(app.port, operator)}/suspend`,
+      undefined,
+      operator,
+    );
+    expect(suspended.status, suspended.text).toBe(200);
+    expect(await seed(app.port)).toMatch(/^The demo was changed .*403/);
+  });
+
+  it("ends with 0 when it is told to", async () => {
+    expect(await app.stop()).toBe(0);
+  });
 });
+
+/** What the demo's admin has chosen instead. */
+const CHANGED = "another-horse-entirely";
+
+function post(
+  port: number,
+  door: string,
+  path: string,
+  body: unknown,
+  token: string,
+): Promise<Answer> {
+  const headers = { authorization: `Bearer ${token}` };
+  return send({ port, door, method: "POST", path, body, headers });
+}
+
+function tokenOf(answer: Answer): string {
+  return JSON.parse(answer.text).access_token;
+}
+
+async function acmeId(port: number, token: string): Promise<string> {
+  const headers = { authorization: `Bearer ${token}` };
+  const { text } = await send({ port, path: "/api/v1/tenants", headers });
+  const { data } = JSON.parse(text) as { data: { id: string; slug: string }[] };
+  return data.find(({ slug }) => slug === DEMO.slug)?.id ?? "";
+}
 
 function signIn(
   port: number,
@@ -95,8 +197,16 @@ function operator(home: string, ...args: string[]) {
   });
 }
 
-/** Command lines that name the directory: the server and its helpers, if they outlived it. */
-function processesWith(text: string): string[] {
-  const { stdout } = spawnSync("ps", ["-A", "-o", "args="], { encoding: "utf8" });
-  return stdout.split("\n").filter((line) => line.includes(text));
+/**
+ * Command lines that name the directory: the server's helpers, if they outlived it. Only where the
+ * system shows processes as files; elsewhere the free port has to do.
+ */
+async function processesWith(text: string): Promise<string[]> {
+  const names = await readdir("/proc").catch(() => []);
+  const lines = await Promise.all(
+    names
+      .filter((name) => /^\d+$/.test(name))
+      .map((pid) => readFile(join("/proc", pid, "cmdline"), "utf8").catch(() => "")),
+  );
+  return lines.filter((line) => line.includes(text));
 }

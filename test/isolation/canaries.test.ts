@@ -40,17 +40,19 @@ const MADE = [
   ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal target"),
   ...columns("audit_log", "commitment sum_key"),
   ...columns("audit_private", "audit_id salt"),
-  ...columns("audit_sums", "sum_key count last_commit_id"),
+  ...columns("audit_sums", "sum_key count"),
+  ...columns("commit_marks", "commit_id marked_at"),
   ...columns("d1_migrations", "id name applied_at"),
   ...columns("devices", "hash user_id created_at last_used_at"),
   ...columns("idempotency_keys", "key payload answer expires_at"),
-  ...columns("realm", "id status created_at updated_at version"),
+  ...columns("realm", "singleton id status created_at updated_at version registry_version"),
   ...columns("refresh_tokens", "hash session_id generation created_at rotated_at"),
   ...columns("sessions", "id user_id created_at last_used_at idle_at ends_at revoked_at"),
   ...columns("sign_in_failures", "failures window_started_at locks locked_until expires_at"),
   ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
   ...columns("sqlite_sequence", "name seq"),
-  ...columns("users", "id role password_hash last_sign_in_at created_at updated_at version"),
+  ...columns("users", "id role password_hash password_version last_sign_in_at"),
+  ...columns("users", "created_at updated_at version"),
 ];
 
 const { pass } = standingClock();

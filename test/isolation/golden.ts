@@ -96,7 +96,8 @@ export function parseOperation(operation: string): { method: string; path: strin
   return { method: method === "DEL" ? "DELETE" : method, path };
 }
 
-function rowOf(line: string): GoldenRow {
+/** A line of the table. */
+export function rowOf(line: string): GoldenRow {
   const operation = line.slice(0, line.indexOf("|"));
   const [tenant = "", platform = ""] = line.slice(operation.length).split("||");
   return {

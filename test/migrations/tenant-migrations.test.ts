@@ -58,7 +58,8 @@ describe("tenant migrations", () => {
       expect(await countRows(database)).toMatchObject(before);
       await populate(database, ROWS);
       for (const [table, rows] of Object.entries(await countRows(database))) {
-        expect(rows, table).toBe((before[table] ?? 0) + ROWS);
+        // A database is one realm's.
+        expect(rows, table).toBe(table === "realm" ? 1 : (before[table] ?? 0) + ROWS);
       }
     }
   });

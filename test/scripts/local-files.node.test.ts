@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { devVarsFile, ensureDevVars } from "../../scripts/lib/dev-vars.ts";
 import { ROOT, stateDirectory } from "../../scripts/lib/paths.ts";
-import { writeConfig } from "../../scripts/lib/render-config.ts";
+import { readConfig, writeConfig } from "../../scripts/lib/render-config.ts";
 import { parseMasterKey } from "../../src/platform/crypto/master-key.ts";
 
 let directory: string;
@@ -47,6 +47,13 @@ describe("writeConfig", () => {
     expect(statSync(file)).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs });
     writeConfig(4, file);
     expect(readFileSync(file, "utf8")).toContain("TENANT_DB_0003");
+  });
+
+  it("has the version of package.json, beside the variables that stand in wrangler.toml", () => {
+    const text = readFileSync(writeConfig(1, join(directory, "wrangler.jsonc")), "utf8");
+    const { vars } = JSON.parse(text.slice(text.indexOf("\n")));
+    const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    expect(vars).toEqual({ ...readConfig().vars, VERSION: version });
   });
 });
 

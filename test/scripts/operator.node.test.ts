@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -53,6 +54,22 @@ describe("operatorSql", () => {
     database.exec(await operatorSql({ email: "a@example.com", password: PASSWORD }));
     const again = await operatorSql({ email: "A@example.com", password: PASSWORD });
     expect(() => database.exec(again)).toThrow("UNIQUE constraint failed: users.email");
+  });
+});
+
+describe("npm run operator", { timeout: 60_000 }, () => {
+  it.each([
+    ["short", "The password must have at least 12 characters."],
+    ["password1234", "The password is among the passwords that attackers try first."],
+  ])("says in a sentence what is wrong with %j, before it touches anything", (input, sentence) => {
+    const args = ["scripts/operator.ts", "create", "ops@example.com", "--password-stdin"];
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      cwd: ROOT,
+      input,
+      encoding: "utf8",
+    });
+    expect(stderr.trim()).toBe(sentence);
+    expect(status).toBe(1);
   });
 });
 

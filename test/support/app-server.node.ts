@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../scripts/lib/paths.ts";
 import { freePort } from "../../scripts/lib/port.ts";
+import { DEMO } from "../../scripts/lib/seed.ts";
+import { leaksIn } from "./log-scan.ts";
 
 /** A running app, started the way `npm start` starts it. */
 export interface App {
@@ -12,7 +14,11 @@ export interface App {
   pid: number;
   /** All that it printed so far. */
   output(): string;
-  /** Ends it as Ctrl-C does and returns its exit status. Deletes the state if it made it. */
+  /**
+   * Ends it as Ctrl-C does and returns its exit status. Deletes the state if it made it.
+   *
+   * @throws Error when it has printed or logged a secret
+   */
   stop(): Promise<number | null>;
 }
 
@@ -21,6 +27,8 @@ export interface AppOptions {
   /** Directory to keep state and secrets in; it is not deleted. */
   home?: string;
   port?: number;
+  /** Whether npm starts it, as a person does; npm's exit status says nothing about ours. */
+  npm?: boolean;
 }
 
 /**
@@ -31,7 +39,10 @@ export interface AppOptions {
 export async function startApp(options: AppOptions = {}, timeoutMs = 90_000): Promise<App> {
   const home = options.home ?? (await mkdtemp(join(tmpdir(), "rowhouse-app-")));
   const port = options.port ?? (await freePort());
-  const child = spawn(process.execPath, ["scripts/start.ts", "--end-with-parent"], {
+  const [program, args] = options.npm
+    ? ["npm", ["start"]]
+    : [process.execPath, ["scripts/start.ts", "--end-with-parent"]];
+  const child = spawn(program, args, {
     cwd: ROOT,
     env: environment(home, port),
     stdio: ["ignore", "pipe", "pipe"],
@@ -41,7 +52,9 @@ export async function startApp(options: AppOptions = {}, timeoutMs = 90_000): Pr
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   const stop = async () => {
     const status = await end(child, ended);
+    const leaks = await secretsSaid(home, output);
     if (options.home === undefined) await rm(home, { recursive: true, force: true });
+    if (leaks.length > 0) throw new Error(`The server said what is secret:\n${leaks.join("\n")}`);
     return status;
   };
 
@@ -65,6 +78,9 @@ export async function startApp(options: AppOptions = {}, timeoutMs = 90_000): Pr
   return { port, pid: child.pid ?? 0, output: () => output, stop };
 }
 
+/** The one line that shows a password: the banner's, which README.md shows too. */
+const SHOWN_LOGIN = `    -d '${JSON.stringify({ email: DEMO.admin, password: DEMO.password })}'`;
+
 /** What a person's shell would have: nothing of the test runner's. */
 function environment(home: string, port: number): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
@@ -76,6 +92,15 @@ function environment(home: string, port: number): NodeJS.ProcessEnv {
     ROWHOUSE_STATE: join(home, "state"),
     ROWHOUSE_DEV_VARS: join(home, ".dev.vars"),
   };
+}
+
+/** Lines with secrets in all that the server printed and wrangler logged. */
+async function secretsSaid(home: string, output: string): Promise<string[]> {
+  const read = (...path: string[]) => readFile(join(home, ...path), "utf8").catch(() => "");
+  const masterKey = /^MASTER_KEY="\w+:(.*)"$/m.exec(await read(".dev.vars"))?.[1];
+  const planted = [DEMO.password, ...(masterKey ? [masterKey] : [])];
+  const lines = `${output}\n${await read("state", "wrangler.log")}`.split("\n");
+  return leaksIn(lines, planted).filter((line) => line !== SHOWN_LOGIN);
 }
 
 async function end(child: ChildProcess, ended: Promise<number | null>): Promise<number | null> {

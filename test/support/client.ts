@@ -157,8 +157,8 @@ export async function newOperator(email = `operator-${++made}@rowhouse.test`): P
     hash,
   );
   await (env as unknown as Bindings).CONTROL_DB.prepare(
-    `INSERT INTO users (id, email, first_name, last_name, role, password_hash, created_at,
-      updated_at, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)`,
+    `INSERT INTO users (id, email, first_name, last_name, role, password_hash, password_version,
+      created_at, updated_at, version) VALUES (?, ?, ?, ?, ?, ?, 1, ?, ?, 1)`,
   )
     .bind(
       user.id,

@@ -5,6 +5,8 @@ export interface Trip {
   /** `read` is a statement by itself, `batch` a transaction. */
   readonly kind: "read" | "batch";
   readonly sql: readonly string[];
+  /** Where the session was told to start; none without a session. */
+  readonly start?: string | undefined;
   /** Runs a read once more, for what it cost. */
   readonly meta?: () => Promise<D1Meta>;
 }
@@ -20,23 +22,26 @@ export function wrapD1(database: D1Database, around: Around): D1Database {
     dump: () => database.dump(),
     withSession: (start?: string) => {
       const session = database.withSession(start);
-      return { ...prepareAndBatch(session, around), getBookmark: () => session.getBookmark() };
+      return {
+        ...prepareAndBatch(session, around, start),
+        getBookmark: () => session.getBookmark(),
+      };
     },
   } as unknown as D1Database;
 }
 
 const originals = new WeakMap<object, { statement: D1PreparedStatement; sql: string }>();
 
-function prepareAndBatch(target: D1Database | D1DatabaseSession, around: Around) {
+function prepareAndBatch(target: D1Database | D1DatabaseSession, around: Around, start?: string) {
   return {
-    prepare: (sql: string) => wrapStatement(target.prepare(sql), sql, around),
+    prepare: (sql: string) => wrapStatement(target.prepare(sql), sql, around, start),
     batch: (statements: D1PreparedStatement[]) => {
       const real = statements.map((each) => {
         const original = originals.get(each);
         if (!original) throw new Error("A statement of another database is in the batch.");
         return original;
       });
-      return around({ kind: "batch", sql: real.map(({ sql }) => sql) }, () =>
+      return around({ kind: "batch", sql: real.map(({ sql }) => sql), start }, () =>
         target.batch(real.map(({ statement }) => statement)),
       );
     },
@@ -45,16 +50,21 @@ function prepareAndBatch(target: D1Database | D1DatabaseSession, around: Around)
 
 type Run = "first" | "run" | "all" | "raw";
 
-function wrapStatement(statement: D1PreparedStatement, sql: string, around: Around) {
+function wrapStatement(
+  statement: D1PreparedStatement,
+  sql: string,
+  around: Around,
+  start?: string,
+) {
   const meta = async () => (await statement.run()).meta as D1Meta;
   const through =
     (name: Run) =>
     (...options: unknown[]) =>
-      around({ kind: "read", sql: [sql], meta }, () =>
+      around({ kind: "read", sql: [sql], start, meta }, () =>
         (statement[name] as (...args: unknown[]) => Promise<unknown>)(...options),
       );
   const wrapped = {
-    bind: (...values: unknown[]) => wrapStatement(statement.bind(...values), sql, around),
+    bind: (...values: unknown[]) => wrapStatement(statement.bind(...values), sql, around, start),
     first: through("first"),
     run: through("run"),
     all: through("all"),

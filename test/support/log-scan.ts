@@ -12,9 +12,16 @@ const SECRETS = [
   /\$scrypt\$ln=\d+,r=\d+,p=\d+\$\S+/,
 ];
 
-/** Lines that hold something secret. */
-export function leaksIn(lines: readonly string[]): string[] {
-  return lines.filter((line) => SECRETS.some((secret) => secret.test(line)));
+/**
+ * Lines that hold something secret.
+ *
+ * @param planted what else must not be seen, letter by letter
+ */
+export function leaksIn(lines: readonly string[], planted: readonly string[] = []): string[] {
+  return lines.filter(
+    (line) =>
+      SECRETS.some((secret) => secret.test(line)) || planted.some((text) => line.includes(text)),
+  );
 }
 
 /** Log lines shown when a test fails. */
@@ -32,6 +39,11 @@ export function startLogScan() {
       lines.push(parts.map(String).join(" "));
     };
   }
+  // Shown as well: the seeds of random tests are printed with it.
+  console.log = (...parts: unknown[]) => {
+    lines.push(parts.map(String).join(" "));
+    print(...parts);
+  };
   return {
     lines: lines as readonly string[],
     showRecent: () => print(lines.slice(-RECENT).join("\n")),

@@ -31,8 +31,15 @@ export async function countRows(database: D1Database): Promise<Record<string, nu
 
 let serial = 0;
 
+/** The column of a table that has one row at most. */
+const SINGLETON = "singleton";
+
+async function isFilled(database: D1Database, table: string): Promise<boolean> {
+  return (await database.prepare(`SELECT 1 FROM "${table}"`).first()) !== null;
+}
+
 /**
- * Adds `rows` rows to every table, whatever its columns are. Values are unique, so that they fit
+ * Adds `rows` rows to every table, whatever its columns are; a singleton gets its one. Values are unique, so that they fit
  * unique columns; tables that refer to others are filled after them.
  */
 export async function populate(database: D1Database, rows: number): Promise<void> {
@@ -71,8 +78,10 @@ async function fill(
   const { results: columns } = await database
     .prepare(`SELECT name, type, "notnull", pk FROM pragma_table_info('${table}')`)
     .all<Column>();
-  // SQLite gives a lone INTEGER key its value.
-  const given = columns.filter(({ type, pk }) => !(pk === 1 && type.toUpperCase() === "INTEGER"));
+  // SQLite gives a lone INTEGER key its value, and a singleton has the only one that it may have.
+  const given = columns.filter(
+    ({ name, type, pk }) => name !== SINGLETON && !(pk === 1 && type.toUpperCase() === "INTEGER"),
+  );
   const values = given.map((column) => {
     const parent = parents.find(({ from }) => from === column.name);
     if (parent) return `(SELECT "${parent.to}" FROM "${parent.table}" LIMIT 1)`;
@@ -80,6 +89,10 @@ async function fill(
   });
   const names = given.map(({ name }) => `"${name}"`).join();
   const sql = `INSERT INTO "${table}" (${names}) VALUES (${values.join()})`;
-  const batch = Array.from({ length: rows }, () => database.prepare(sql).bind(++serial));
+  const isSingleton = columns.some(({ name }) => name === SINGLETON);
+  if (isSingleton && (await isFilled(database, table))) return;
+  const batch = Array.from({ length: isSingleton ? 1 : rows }, () =>
+    database.prepare(sql).bind(++serial),
+  );
   await database.batch(batch);
 }

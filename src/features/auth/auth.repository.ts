@@ -3,7 +3,7 @@ import { alias } from "drizzle-orm/sqlite-core";
 import { signingKeys } from "../../platform/access/access.tables.ts";
 import type { CallerReader } from "../../platform/access/authenticate.ts";
 import { type RealmDb, realm } from "../../platform/tenancy/index.ts";
-import { devices, refreshTokens, sessions } from "../sessions/index.ts";
+import { devices, isKnownDevice, refreshTokens, sessions } from "../sessions/index.ts";
 import { EVERYWHERE, signInFailures, users } from "../users/index.ts";
 
 /** Everything that decides about a request, in one statement: realm, session, user and key. */
@@ -53,6 +53,7 @@ export async function readSignIn(
     (reader) =>
       reader
         .select({
+          realmId: realm.id,
           realmStatus: realm.status,
           user: users,
           networkLock: network.lockedUntil,
@@ -69,11 +70,13 @@ export async function readSignIn(
           everywhere,
           and(eq(everywhere.email, attempt.email), eq(everywhere.network, EVERYWHERE)),
         )
-        .leftJoin(devices, and(eq(devices.hash, attempt.deviceHash), eq(devices.userId, users.id))),
+        .leftJoin(
+          devices,
+          and(eq(devices.hash, attempt.deviceHash), eq(devices.userId, users.id), isKnownDevice()),
+        ),
     "primary",
   );
-  if (!row) throw new Error(`The database of ${db.realmId} has no realm row.`);
-  return row;
+  return requireOwn(db, row);
 }
 
 /** A refresh token with its session, user and realm, or undefined. */
@@ -82,6 +85,7 @@ export async function readRefreshToken(db: RealmDb, hash: string) {
     (reader) =>
       reader
         .select({
+          realmId: realm.id,
           realmStatus: realm.status,
           token: refreshTokens,
           session: sessions,
@@ -89,12 +93,18 @@ export async function readRefreshToken(db: RealmDb, hash: string) {
           newestGeneration: sql<number>`(SELECT max(generation) FROM ${refreshTokens} AS family
             WHERE family.session_id = ${sessions.id})`,
         })
-        .from(refreshTokens)
-        .innerJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
-        .innerJoin(users, eq(users.id, sessions.userId))
-        .innerJoin(realm, eq(realm.id, db.realmId))
-        .where(eq(refreshTokens.hash, hash)),
+        .from(realm)
+        .leftJoin(refreshTokens, eq(refreshTokens.hash, hash))
+        .leftJoin(sessions, eq(sessions.id, refreshTokens.sessionId))
+        .leftJoin(users, eq(users.id, sessions.userId)),
     "primary",
   );
-  return row;
+  const { token, session, user, ...rest } = requireOwn(db, row);
+  return token && session && user ? { token, session, user, ...rest } : undefined;
+}
+
+/** @throws Error when the database is another realm's, or nobody's: the registry is wrong */
+function requireOwn<T extends { readonly realmId: string }>(db: RealmDb, row: T | undefined): T {
+  if (row?.realmId === db.realmId) return row;
+  throw new Error(`The database of ${db.realmId} says that it is ${row?.realmId ?? "nobody"}'s.`);
 }

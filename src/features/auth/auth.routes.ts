@@ -1,6 +1,6 @@
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
-import { getUser, presentUser, User } from "../users/index.ts";
+import { presentUser, User } from "../users/index.ts";
 import { Refresh, SignedInUser, SignIn, SignOut, Tokens } from "./auth.schemas.ts";
 import * as auth from "./auth.service.ts";
 
@@ -31,7 +31,7 @@ mount(
     present: ({ user, tokens, deviceToken }) => ({
       body: {
         ...tokens,
-        user: presentUser(user, { kind: "user", sessionId: "", ...user }),
+        user: presentUser(user, user),
         device_token: deviceToken,
       },
     }),
@@ -99,7 +99,7 @@ mount(
     },
   }),
   {
-    handle: (ctx) => getUser(ctx, ctx.principal.id),
+    handle: (ctx) => auth.whoAmI(ctx),
     present: (user, ctx) => ({ body: presentUser(user, ctx.principal), version: user.version }),
   },
 );

@@ -5,8 +5,9 @@ import type { UserPrincipal } from "../../platform/access/principal.ts";
 import type { Ctx, SignedIn } from "../../platform/context.ts";
 import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
+import { networkOf } from "../../platform/network.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, enterTenant } from "../../platform/tenancy/index.ts";
+import { commit, enterTenant, type Step } from "../../platform/tenancy/index.ts";
 import {
   endSession,
   endSessionsOf,
@@ -15,7 +16,13 @@ import {
   rotateRefreshToken,
   startSession,
 } from "../sessions/index.ts";
-import { networkOf, noteSignIn, provePassword, type UserRow } from "../users/index.ts";
+import {
+  findUser,
+  noteSignIn,
+  provePassword,
+  type UserRow,
+  type UserView,
+} from "../users/index.ts";
 import { readRefreshToken, readSignIn } from "./auth.repository.ts";
 import type { SignIn, Tokens } from "./auth.schemas.ts";
 import { issueTokens } from "./tokens.ts";
@@ -37,9 +44,10 @@ export interface Entry {
  */
 export async function signIn(here: Ctx, input: z.output<typeof SignIn>): Promise<Entry> {
   const ctx = await realmOf(here, input.tenant_slug);
+  const network = networkOf(ctx.request.ip);
   const known = await readSignIn(ctx.db, {
     email: input.email,
-    network: networkOf(ctx.request.ip),
+    network,
     deviceHash: await sha256Hex(input.device_token ?? ""),
   });
   requireActive(known.realmStatus);
@@ -50,8 +58,9 @@ export async function signIn(here: Ctx, input: z.output<typeof SignIn>): Promise
       email: input.email,
       stored: user?.passwordHash ?? null,
       password: input.password,
+      network,
+      everywhere: known.device === null,
       lockedUntil: laterOf(known.networkLock, known.device ? null : known.everywhereLock),
-      knownDevice: known.device !== null,
       userId: user?.id ?? null,
     },
     {
@@ -61,9 +70,9 @@ export async function signIn(here: Ctx, input: z.output<typeof SignIn>): Promise
     },
   );
   if (!user) throw new Failure("invalid-credentials");
-  const rehash = proof.outdated ? await protectPassword(ctx, input.password) : undefined;
+  const upgrade = proof.outdated ? await upgradeOf(ctx, input.password) : undefined;
   const deviceToken = known.device === null ? newDeviceToken() : (input.device_token as string);
-  return enter(ctx, user, deviceToken, proof.steps, rehash);
+  return enter(ctx, user, deviceToken, proof.steps, upgrade);
 }
 
 /**
@@ -74,8 +83,8 @@ export async function enter(
   ctx: Ctx,
   user: UserRow,
   deviceToken: string = newDeviceToken(),
-  steps: Awaited<ReturnType<typeof provePassword>>["steps"] = [],
-  passwordHash?: string,
+  steps: readonly Step[] = [],
+  upgrade?: string,
 ): Promise<Entry> {
   const session = await startSession(ctx, user.id);
   const tokens = await issueTokens(ctx, { ...session, userId: user.id });
@@ -84,9 +93,9 @@ export async function enter(
     { ...ctx, principal: principalOf(user, session.id) },
     [
       ...steps,
-      noteSignIn(user.id, now, passwordHash),
+      noteSignIn(user.id, user.passwordVersion, now, upgrade),
       ...session.steps,
-      await rememberDevice(user.id, deviceToken),
+      ...(await rememberDevice(user.id, deviceToken)),
     ],
     [{ action: "session.started", target: session.id }],
   );
@@ -126,6 +135,16 @@ export async function refresh(ctx: Ctx, refreshToken: string): Promise<z.input<t
   return tokens;
 }
 
+/**
+ * The caller. One who was removed seconds ago may still be believed to be signed in.
+ * @throws Failure `unauthenticated`
+ */
+export async function whoAmI(ctx: SignedIn): Promise<UserView> {
+  const user = await findUser(ctx.db, ctx.principal.id);
+  if (!user) throw new Failure("unauthenticated");
+  return user;
+}
+
 /** Ends the caller's session, or all sessions of the user. */
 export async function signOut(ctx: SignedIn, all: boolean): Promise<void> {
   const { id, sessionId } = ctx.principal;
@@ -150,6 +169,16 @@ async function endStolen(ctx: SignedIn, sessionId: string): Promise<void> {
     [{ action: "session.refresh_token_reused", target: sessionId, whenChanged: "sessions.end" }],
   );
   forgetUser(ctx.realm.id, ctx.principal.id);
+}
+
+/** A better hash of a password that was right. Where there is no room to make one: another time. */
+async function upgradeOf(ctx: Ctx, password: string): Promise<string | undefined> {
+  try {
+    return await protectPassword(ctx, password);
+  } catch (error) {
+    if (error instanceof Failure && error.code === "overloaded") return undefined;
+    throw error;
+  }
 }
 
 /** The one place where a body may name a tenant, and only on the platform door. */

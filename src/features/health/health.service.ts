@@ -1,6 +1,10 @@
 import type { Ctx } from "../../platform/context.ts";
+import { inTime } from "../../platform/in-time.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { platformCtx, type RealmDb, realm } from "../../platform/tenancy/index.ts";
+
+/** How long a part may take to answer, in ms. One in trouble often does not fail, but hang. */
+const PATIENCE_MS = 1_000;
 
 export type ServiceState = "ok" | "down";
 
@@ -23,7 +27,11 @@ export async function check(ctx: Ctx): Promise<Health> {
 
 async function ask(ctx: Ctx, name: string, db: RealmDb): Promise<ServiceState> {
   try {
-    await db.read((reader) => reader.select({ id: realm.id }).from(realm).limit(1), "primary");
+    const asked = db.read(
+      (reader) => reader.select({ id: realm.id }).from(realm).limit(1),
+      "primary",
+    );
+    await inTime(asked, PATIENCE_MS, () => new Error(`no answer within ${PATIENCE_MS} ms`));
     return "ok";
   } catch (error) {
     ctx.log.error("part is down", { part: name, ...errorFields(error) });

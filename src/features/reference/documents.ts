@@ -10,13 +10,16 @@ interface Rendered {
 
 /** Makes each door's document once per isolate, when it is first asked for. */
 export function createDocuments(registry: Registry) {
-  const made = new Map<string, Promise<Rendered>>();
-  return (scope: DocumentScope, version: string): Promise<Rendered> => {
-    const known = made.get(scope);
+  // Documents are kept, not promises of documents: a promise belongs to the request that made it,
+  // and when that one is cancelled every other request that awaits it hangs.
+  const made = new Map<string, Rendered>();
+  return async (scope: DocumentScope, version: string): Promise<Rendered> => {
+    const name = `${scope} ${version}`;
+    const known = made.get(name);
     if (known) return known;
-    const rendering = render(registry, scope, version);
-    made.set(scope, rendering);
-    return rendering;
+    const rendered = await render(registry, scope, version);
+    made.set(name, rendered);
+    return rendered;
   };
 }
 

@@ -16,6 +16,48 @@ export async function slugExists(db: ControlDb, slug: string): Promise<boolean> 
   return rows.length > 0;
 }
 
+/** What a registration is judged by before it costs a hash. */
+export interface Admission {
+  readonly day: string;
+  /** Fingerprint of the caller's network, and the name under which all are counted. */
+  readonly source: string;
+  readonly everybody: string;
+  /** Hash of the invitation; null when none was shown. */
+  readonly invitation: string | null;
+  readonly slug: string;
+}
+
+/** How things stand, read in one statement. The commit judges again. */
+export async function readAdmission(db: ControlDb, asked: Admission) {
+  const countOf = (source: string) => sql<number>`coalesce((
+    SELECT ${registrationCounts.count} FROM ${registrationCounts}
+    WHERE ${registrationCounts.day} = ${asked.day} AND ${registrationCounts.source} = ${source}
+  ), 0)`;
+  const [row] = await db.read((reader) =>
+    reader
+      .select({
+        ofSource: countOf(asked.source),
+        ofAll: countOf(asked.everybody),
+        invited: sql<number>`EXISTS (SELECT 1 FROM ${invitations}
+          WHERE ${usable(asked.invitation ?? "", new Date())})`,
+        slugTaken: sql<number>`EXISTS (SELECT 1 FROM ${tenants}
+          WHERE ${tenants.slug} = ${asked.slug})`,
+      })
+      .from(sql`(SELECT 1)`),
+  );
+  if (!row) throw new Error("A select without a condition gave no row.");
+  return row;
+}
+
+/** The invitation of this hash, while it can be used. */
+function usable(hash: string, now: Date) {
+  return and(
+    eq(invitations.hash, hash),
+    isNull(invitations.usedAt),
+    gt(invitations.expiresAt, now),
+  );
+}
+
 /** Counts a registration of today; over the cap the whole commit is rolled back. */
 export function countRegistration(day: string, source: string, cap: number, as: string): Step {
   const row = registrationCounts;
@@ -52,7 +94,7 @@ export function insertRealm(id: string, name: string): Step {
       .values({ id, name, status: "active", createdAt: now, updatedAt: now, version: 1 }),
     expect: 1,
     as: "realm.insert",
-    taken: { "realm.id": "conflict" },
+    taken: { "realm.id": "conflict", "realm.singleton": "conflict" },
   };
 }
 
@@ -73,12 +115,7 @@ export function insertInvitation(row: typeof invitations.$inferInsert): Step {
 export function useInvitation(hash: string, tenantId: string): Step {
   const now = new Date();
   return {
-    statement: write
-      .update(invitations)
-      .set({ usedAt: now, tenantId })
-      .where(
-        and(eq(invitations.hash, hash), isNull(invitations.usedAt), gt(invitations.expiresAt, now)),
-      ),
+    statement: write.update(invitations).set({ usedAt: now, tenantId }).where(usable(hash, now)),
     expect: 1,
     as: "invitations.use",
     otherwise: "invalid-invitation",

@@ -27,12 +27,12 @@ mount(
       status: 201,
       description: "The tenant and its admin's tokens.",
       schema: Registered,
-      headers: ["Location"],
     },
     problems: [
       "registration-closed",
       "invalid-invitation",
       "registration-limit",
+      "slug-reserved",
       "slug-taken",
       "pool-exhausted",
       "overloaded",
@@ -44,10 +44,9 @@ mount(
       body: {
         tenant,
         ...entry.tokens,
-        user: presentUser(entry.user, { kind: "user", sessionId: "", ...entry.user }),
+        user: presentUser(entry.user, entry.user),
         device_token: entry.deviceToken,
       },
-      location: `/tenants/${tenant.id}`,
     }),
   },
 );

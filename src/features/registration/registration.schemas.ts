@@ -1,13 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { id, Time, text } from "../../platform/http/schemas.ts";
-import { isReservedSlug, isSlug } from "../../platform/tenancy/index.ts";
+import { isSlug } from "../../platform/tenancy/index.ts";
 import { SignedInUser } from "../auth/index.ts";
-import { Email, Password } from "../users/index.ts";
+import { Email, NewPassword } from "../users/index.ts";
 
 export const Slug = z
   .string()
   .refine(isSlug, "must be 3 to 40 of a-z, 0-9 and dashes, with no dash at either end")
-  .refine((slug) => !isReservedSlug(slug), "is reserved")
   .openapi({
     description: "Name of the door. Never changes, never given again.",
     example: "acme",
@@ -21,7 +20,7 @@ export const Registration = z
     company_name: text(200).openapi({ example: "Acme Inc." }),
     slug: Slug,
     admin_email: Email,
-    admin_password: Password,
+    admin_password: NewPassword,
     admin_first_name: text(100).openapi({ example: "Ada" }),
     admin_last_name: text(100).openapi({ example: "Lovelace" }),
     invitation: z.string().max(200).optional().openapi({

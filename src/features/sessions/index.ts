@@ -4,6 +4,8 @@ export {
   endSession,
   endSessionsOf,
   eraseSessionsOf,
+  forgetDevices,
+  isKnownDevice,
   newRefreshToken,
   rememberDevice,
   rotateRefreshToken,

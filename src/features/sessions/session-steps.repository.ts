@@ -1,4 +1,4 @@
-import { and, eq, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
+import { and, eq, gt, inArray, isNull, lt, ne, type SQL, sql } from "drizzle-orm";
 import type { Ctx } from "../../platform/context.ts";
 import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
@@ -8,6 +8,8 @@ import { devices, refreshTokens, sessions } from "./sessions.tables.ts";
 
 /** Dead sessions swept by each sign-in, so that no job has to. */
 const SWEPT = 10;
+/** Devices remembered per user. */
+const DEVICES_KEPT = 20;
 
 /** A session that begins with the commit its steps are part of. */
 export interface NewSession {
@@ -107,25 +109,47 @@ export function eraseSessionsOf(userId: string): readonly Step[] {
       expect: "any",
       as: "sessions.erase",
     },
+    forgetDevices(userId),
+  ];
+}
+
+/** Notes that the user has signed in from a device; the longest unused ones make room. */
+export async function rememberDevice(userId: string, token: string): Promise<readonly Step[]> {
+  const now = new Date();
+  const surplus = sql`(SELECT hash FROM ${devices} WHERE user_id = ${userId}
+    ORDER BY last_used_at DESC LIMIT -1 OFFSET ${DEVICES_KEPT})`;
+  return [
     {
-      statement: write.delete(devices).where(eq(devices.userId, userId)),
+      statement: write
+        .insert(devices)
+        .values({ hash: await sha256Hex(token), userId, createdAt: now, lastUsedAt: now })
+        .onConflictDoUpdate({ target: devices.hash, set: { lastUsedAt: now } }),
+      expect: 1,
+      as: "devices.remember",
+    },
+    {
+      statement: write.delete(devices).where(inArray(devices.hash, surplus)),
       expect: "any",
-      as: "devices.erase",
+      as: "devices.make_room",
     },
   ];
 }
 
-/** Notes that the user has signed in from a device. */
-export async function rememberDevice(userId: string, token: string): Promise<Step> {
-  const now = new Date();
+/** Forgets all devices of a user: after a change of password none is trusted for its past. */
+export function forgetDevices(userId: string): Step {
   return {
-    statement: write
-      .insert(devices)
-      .values({ hash: await sha256Hex(token), userId, createdAt: now, lastUsedAt: now })
-      .onConflictDoUpdate({ target: devices.hash, set: { lastUsedAt: now } }),
-    expect: 1,
-    as: "devices.remember",
+    statement: write.delete(devices).where(eq(devices.userId, userId)),
+    expect: "any",
+    as: "devices.forget",
   };
+}
+
+/** A device that was used within this time is known, in ms: 90 days. */
+const DEVICE_KNOWN_MS = 90 * 86_400_000;
+
+/** Whether a device of the statement's `devices` row still counts as known. */
+export function isKnownDevice(): SQL {
+  return gt(devices.lastUsedAt, new Date(Date.now() - DEVICE_KNOWN_MS));
 }
 
 function endSessions(where: SQL | undefined): Step {

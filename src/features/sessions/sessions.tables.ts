@@ -45,5 +45,8 @@ export const devices = sqliteTable(
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
     lastUsedAt: integer("last_used_at", { mode: "timestamp_ms" }).notNull(),
   },
-  (table) => [index("devices_user").on(table.userId)],
+  (table) => [
+    index("devices_user").on(table.userId, table.lastUsedAt),
+    index("devices_last_used_at").on(table.lastUsedAt),
+  ],
 );

@@ -64,16 +64,18 @@ mount(
     path: "/tenants/current",
     operationId: "leave",
     summary: "Close the tenant",
-    description: "The door closes within 5 seconds. Operators can open it again for a while.",
+    description:
+      "The door closes within 5 seconds. Operators can open it again for a while. " +
+      "`If-Match` is not read here.",
     tag: TAG,
     doors: "tenant",
     access: "tenant:write",
     idempotency: "off",
     response: { status: 204, description: "The tenant is deactivated." },
-    problems: ["precondition-failed", "tenant-state", "conflict"],
+    problems: ["tenant-state", "conflict"],
   }),
   {
-    handle: (ctx, { ifMatch }) => current.leave(ctx, ifMatch),
+    handle: (ctx) => current.leave(ctx),
     present: () => ({}),
   },
 );

@@ -65,7 +65,10 @@ export function updateTenant(
 }
 
 export async function readRealm(db: RealmDb, from?: "primary"): Promise<RealmRow> {
-  const [row] = await db.read((reader) => reader.select().from(realm), from);
+  const [row] = await db.read(
+    (reader) => reader.select().from(realm).where(eq(realm.id, db.realmId)),
+    from,
+  );
   if (!row) throw new Error(`The database of ${db.realmId} has no realm row.`);
   return row;
 }

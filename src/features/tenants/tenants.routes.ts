@@ -57,7 +57,7 @@ mount(
       schema: TenantSummary,
       headers: ["Location"],
     },
-    problems: ["slug-taken", "pool-exhausted", "overloaded"],
+    problems: ["slug-reserved", "slug-taken", "pool-exhausted", "overloaded"],
   }),
   {
     handle: (ctx, { body }) => createTenant(ctx, body),

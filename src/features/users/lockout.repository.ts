@@ -13,15 +13,21 @@ const PER_NETWORK = 5;
 const ALL_NETWORKS = 20;
 /** The row that sums all networks. */
 export const EVERYWHERE = "*";
+/** The row of those who are signed in already: no stranger's failures lock them. */
+export const OWN_SESSION = "@session";
 /** Rows of the past swept by each failure, so that no job has to. */
 const SWEPT = 10;
 
-/** Forgets an e-mail's failures and lifts its locks. */
-export function forgive(email: string): Step {
+/**
+ * Forgets an e-mail's failures and lifts its locks: all of them, or one network's. Who gets in from
+ * one network says nothing of those who guess from another.
+ */
+export function clearFailures(email: string, network?: string): Step {
+  const one = network === undefined ? undefined : eq(signInFailures.network, network);
   return {
-    statement: write.delete(signInFailures).where(eq(signInFailures.email, email)),
+    statement: write.delete(signInFailures).where(and(eq(signInFailures.email, email), one)),
     expect: "any",
-    as: "sign_in_failures.forgive",
+    as: "sign_in_failures.clear",
   };
 }
 

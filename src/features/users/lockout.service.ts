@@ -8,13 +8,12 @@ import {
   storedAnswer,
 } from "../../platform/tenancy/index.ts";
 import {
+  clearFailures,
   countFailure,
   EVERYWHERE,
-  forgive,
   stillUnlocked,
   sweepFailures,
 } from "./lockout.repository.ts";
-import { networkOf } from "./network.ts";
 
 /** Somebody claims to own an e-mail and shows a password. */
 export interface Attempt {
@@ -22,10 +21,12 @@ export interface Attempt {
   /** Stored hash; null when nobody has the e-mail. */
   readonly stored: string | null;
   readonly password: string;
-  /** Locks that stand already, as read. */
+  /** The network to count a failure for, or who stands for one. */
+  readonly network: string;
+  /** Whether a failure also counts for all networks together. */
+  readonly everywhere: boolean;
+  /** The lock that stands already, as read. */
   readonly lockedUntil: Date | null;
-  /** Whether the device has signed in as this user before. */
-  readonly knownDevice: boolean;
   readonly userId: string | null;
 }
 
@@ -49,7 +50,7 @@ export async function provePassword(
   purpose: Purpose,
 ): Promise<{ readonly steps: readonly Step[]; readonly outdated: boolean }> {
   const target = attempt.userId ? { target: attempt.userId } : {};
-  const entry = { ...target, details: { email: attempt.email }, summedBy: attempt.email };
+  const entry = { ...target, details: { email: attempt.email }, summed: true } as const;
   if (attempt.lockedUntil && attempt.lockedUntil.getTime() > Date.now()) {
     await passReplay(ctx);
     await commitAside(ctx, [], [{ action: purpose.locked, ...entry }]);
@@ -57,7 +58,7 @@ export async function provePassword(
     throw new Failure("sign-in-locked", undefined, { retryAfter });
   }
   const verdict = await testPassword(ctx, attempt.stored, attempt.password);
-  const networks = [networkOf(ctx.request.ip), ...(attempt.knownDevice ? [] : [EVERYWHERE])];
+  const networks = [attempt.network, ...(attempt.everywhere ? [EVERYWHERE] : [])];
   if (!verdict.ok) {
     await passReplay(ctx);
     const steps = [...networks.map((name) => countFailure(attempt.email, name)), sweepFailures()];
@@ -65,7 +66,7 @@ export async function provePassword(
     throw new Failure(purpose.wrong);
   }
   return {
-    steps: [stillUnlocked(attempt.email, networks), forgive(attempt.email)],
+    steps: [stillUnlocked(attempt.email, networks), clearFailures(attempt.email, attempt.network)],
     outdated: verdict.outdated,
   };
 }

@@ -1,17 +1,14 @@
 import type { z } from "zod";
-import { allows } from "../../platform/access/permissions.ts";
-import type { Principal } from "../../platform/access/principal.ts";
+import { allows, type Role } from "../../platform/access/permissions.ts";
 import type { UserView } from "./users.repository.ts";
 import type { User } from "./users.schemas.ts";
 
 /** A user as this viewer may see it. */
 export function presentUser(
   user: Omit<UserView, "lockedUntil"> & { readonly lockedUntil?: Date | null },
-  viewer: Principal,
+  viewer: { readonly id: string; readonly role: Role },
 ): z.input<typeof User> {
-  const role = viewer.kind === "user" ? viewer.role : null;
-  const self = viewer.kind === "user" && viewer.id === user.id;
-  const seesEmail = self || (role !== null && allows(role, "user_emails:read"));
+  const seesEmail = viewer.id === user.id || allows(viewer.role, "user_emails:read");
   return {
     id: user.id,
     email: seesEmail ? user.email : null,
@@ -20,7 +17,7 @@ export function presentUser(
     role: user.role,
     created_at: user.createdAt.toISOString(),
     updated_at: user.updatedAt.toISOString(),
-    ...(role !== null && allows(role, "user_sign_ins:read")
+    ...(allows(viewer.role, "user_sign_ins:read")
       ? {
           last_sign_in_at: user.lastSignInAt?.toISOString() ?? null,
           locked_until: user.lockedUntil?.toISOString() ?? null,

@@ -3,13 +3,21 @@ import type { Role } from "../../platform/access/permissions.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import { lockedUntil } from "./lockout.repository.ts";
-import { users } from "./users.tables.ts";
+import { lockedUntil, OWN_SESSION } from "./lockout.repository.ts";
+import { signInFailures, users } from "./users.tables.ts";
 
 export type UserRow = typeof users.$inferSelect;
 
-/** A user as others see it: without the password hash, with the lock. */
-export type UserView = Omit<UserRow, "passwordHash"> & { readonly lockedUntil: Date | null };
+/** A user as others see it: without the password, with the lock. */
+export type UserView = Omit<UserRow, "passwordHash" | "passwordVersion"> & {
+  readonly lockedUntil: Date | null;
+};
+
+/** What a change of a user writes; what a sign-in notes meanwhile is not its to undo. */
+export type UserChange = Pick<
+  UserRow,
+  "email" | "firstName" | "lastName" | "role" | "updatedAt" | "version"
+>;
 
 const { id, email, firstName, lastName, role, lastSignInAt, createdAt, updatedAt, version } = users;
 const columns = {
@@ -49,7 +57,7 @@ export async function findUser(
   return row;
 }
 
-/** The user with the password hash, for who has to prove the password. */
+/** What the owner of a session has to prove to change the password. */
 export async function findCredentials(db: RealmDb, userId: string) {
   const [row] = await db.read(
     (reader) =>
@@ -57,9 +65,14 @@ export async function findCredentials(db: RealmDb, userId: string) {
         .select({
           email: users.email,
           passwordHash: users.passwordHash,
-          lockedUntil: lockedUntil(),
+          passwordVersion: users.passwordVersion,
+          lockedUntil: signInFailures.lockedUntil,
         })
         .from(users)
+        .leftJoin(
+          signInFailures,
+          and(eq(signInFailures.email, users.email), eq(signInFailures.network, OWN_SESSION)),
+        )
         .where(eq(users.id, userId)),
     "primary",
   );
@@ -79,7 +92,7 @@ export function insertUser(row: UserRow): Step {
 export function updateUser(
   userId: string,
   fromVersion: number,
-  changes: Partial<UserRow>,
+  changes: UserChange,
   otherwise: ProblemCode,
 ): Step {
   return {
@@ -94,26 +107,35 @@ export function updateUser(
   };
 }
 
-/** Notes a sign-in; not a change of the user as others see it, so the version stays. */
-export function noteSignIn(userId: string, at: Date, passwordHash?: string): Step {
+/**
+ * Notes a sign-in; not a change of the user as others see it, so the version stays. A password that
+ * was changed since it was proved opens nothing, and its better hash replaces nothing.
+ * @param upgrade the same password under the parameters of today
+ */
+export function noteSignIn(
+  userId: string,
+  passwordVersion: number,
+  at: Date,
+  upgrade?: string,
+): Step {
   return {
     statement: write
       .update(users)
-      .set({ lastSignInAt: at, ...(passwordHash === undefined ? {} : { passwordHash }) })
-      .where(eq(users.id, userId)),
+      .set({ lastSignInAt: at, ...(upgrade === undefined ? {} : { passwordHash: upgrade }) })
+      .where(and(eq(users.id, userId), eq(users.passwordVersion, passwordVersion))),
     expect: 1,
     as: "users.sign_in",
     otherwise: "invalid-credentials",
   };
 }
 
-/** Replaces a password hash; of two changes at once, one wins. */
-export function replacePassword(userId: string, from: string, to: string): Step {
+/** Replaces a password; of two changes at once, one wins. */
+export function replacePassword(userId: string, fromVersion: number, passwordHash: string): Step {
   return {
     statement: write
       .update(users)
-      .set({ passwordHash: to })
-      .where(and(eq(users.id, userId), eq(users.passwordHash, from))),
+      .set({ passwordHash, passwordVersion: fromVersion + 1 })
+      .where(and(eq(users.id, userId), eq(users.passwordVersion, fromVersion))),
     expect: 1,
     as: "users.password",
   };

@@ -11,9 +11,14 @@ export const Email = z
   .transform((value) => value.toLowerCase())
   .openapi({ type: "string", format: "email", example: "ada@acme.test" });
 
-/** Length and strength are judged by the password policy; this bounds what is read. */
-export const Password = z.string().min(1).max(1_024).openapi({
+/** A password as somebody knows it; this bounds what is read. */
+export const Password = z.string().min(1).max(1_024).openapi({ example: "correct-horse-battery" });
+
+/** A password that somebody chooses. Length and strength are judged by the password policy. */
+export const NewPassword = Password.openapi({
   description: "12 to 256 characters; common passwords and the e-mail itself are refused.",
+  minLength: 12,
+  maxLength: 256,
   example: "correct-horse-battery",
 });
 
@@ -48,7 +53,7 @@ export const UserQuery = strictQuery({ ...pageQuery, role: TenantRole.optional()
 export const NewUser = z
   .strictObject({
     email: Email,
-    password: Password,
+    password: NewPassword,
     first_name: firstName,
     last_name: lastName,
     role: TenantRole,
@@ -71,7 +76,7 @@ export const ProfileChanges = z
   .openapi("ProfileChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
 export const PasswordChange = z
-  .strictObject({ current_password: Password, new_password: Password })
+  .strictObject({ current_password: Password, new_password: NewPassword })
   .openapi("PasswordChange", {
     example: { current_password: "correct-horse-battery", new_password: "seven-quiet-lanterns" },
   });

@@ -7,8 +7,8 @@ import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
-import { endSessionsOf, eraseSessionsOf } from "../sessions/index.ts";
-import { forgive } from "./lockout.repository.ts";
+import { endSessionsOf, eraseSessionsOf, forgetDevices } from "../sessions/index.ts";
+import { clearFailures, OWN_SESSION } from "./lockout.repository.ts";
 import { provePassword } from "./lockout.service.ts";
 import {
   deleteUser,
@@ -41,6 +41,7 @@ export function newUser(person: Person, passwordHash: string): UserRow {
     lastName: person.last_name,
     role: person.role,
     passwordHash,
+    passwordVersion: 1,
     lastSignInAt: null,
     createdAt: now,
     updatedAt: now,
@@ -92,8 +93,7 @@ export async function update(
 ): Promise<UserView> {
   const before = await get(ctx, userId, "primary");
   requireVersion(ifMatch, before.version);
-  const after: UserView = {
-    ...before,
+  const next = {
     email: changes.email ?? before.email,
     firstName: changes.first_name ?? before.firstName,
     lastName: changes.last_name ?? before.lastName,
@@ -101,22 +101,21 @@ export async function update(
     updatedAt: new Date(),
     version: before.version + 1,
   };
-  const { lockedUntil: _, ...columns } = after;
-  const demoted = before.role === "admin" && after.role !== "admin";
+  const demoted = before.role === "admin" && next.role !== "admin";
   const result = await commit(
     ctx,
     [
-      updateUser(userId, before.version, columns, lostRace(ifMatch)),
+      updateUser(userId, before.version, next, lostRace(ifMatch)),
       ...(demoted ? [keepAnAdmin()] : []),
     ],
     [
       {
         action: "user.updated",
         target: userId,
-        details: { old: describe(before), new: describe(after) },
+        details: { old: describe(before), new: describe(next) },
       },
     ],
-    after,
+    { ...before, ...next },
   );
   forgetUser(ctx.realm.id, userId);
   return result;
@@ -132,7 +131,7 @@ export async function remove(ctx: TenantCtx, userId: string, ifMatch: IfMatch): 
       deleteUser(userId, user.version, lostRace(ifMatch)),
       keepAnAdmin(),
       ...eraseSessionsOf(userId),
-      forgive(user.email),
+      clearFailures(user.email),
     ],
     [{ action: "user.deleted", target: userId, details: { old: describe(user) } }],
   );
@@ -144,7 +143,7 @@ export async function unlock(ctx: TenantCtx, userId: string): Promise<UserView> 
   const user = await get(ctx, userId, "primary");
   return commit(
     ctx,
-    [forgive(user.email)],
+    [clearFailures(user.email)],
     [{ action: "user.unlocked", target: userId, details: { email: user.email } }],
     { ...user, lockedUntil: null },
   );
@@ -160,7 +159,7 @@ export function updateProfile(
 }
 
 /**
- * Changes the caller's own password and ends all other sessions.
+ * Changes the caller's own password, ends all other sessions and forgets all devices.
  * @throws Failure `wrong-password`, `sign-in-locked`, `validation-failed` for a weak password
  */
 export async function changePassword(
@@ -177,8 +176,9 @@ export async function changePassword(
       email: user.email,
       stored: user.passwordHash,
       password: input.current_password,
-      lockedUntil: user.lockedUntil === null ? null : new Date(user.lockedUntil),
-      knownDevice: true,
+      network: OWN_SESSION,
+      everywhere: false,
+      lockedUntil: user.lockedUntil,
       userId: id,
     },
     {
@@ -192,8 +192,9 @@ export async function changePassword(
     ctx,
     [
       ...proof.steps,
-      replacePassword(id, user.passwordHash, passwordHash),
+      replacePassword(id, user.passwordVersion, passwordHash),
       endSessionsOf(id, sessionId),
+      forgetDevices(id),
     ],
     [
       { action: "user.password_changed", target: id },

@@ -12,6 +12,8 @@ export const users = sqliteTable(
     lastName: text("last_name").notNull(),
     role: text("role", { enum: ROLES }).notNull(),
     passwordHash: text("password_hash").notNull(),
+    /** Counts changes of the password, not of its hash: what was proved before one is worth nothing. */
+    passwordVersion: integer("password_version").notNull(),
     lastSignInAt: integer("last_sign_in_at", { mode: "timestamp_ms" }),
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
     updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),

@@ -47,13 +47,14 @@ export function createAuthenticator(readCaller: CallerReader): Authenticator {
     const token = /^Bearer ([\w.-]+)$/i.exec(authorization ?? "")?.[1];
     const hint = token === undefined ? null : hintOf(token);
     if (token === undefined || !hint) throw new Failure("unauthenticated");
-    const state = await callerState(ctx, hint, readCaller);
-    const claims = state.publicJwk && (await claimsOf(ctx, token, state.publicJwk));
-    const { user } = state;
-    if (!claims || !user || claims.sid !== hint.sid || claims.sub !== user.id) {
-      throw new Failure("unauthenticated");
-    }
-    requireActive(state.realmStatus);
+    const caller = recall(ctx, hint) ?? (await ask(ctx, hint, readCaller));
+    const { user, publicJwk, realmStatus } = caller.state;
+    const claims = publicJwk && (await claimsOf(ctx, token, publicJwk));
+    if (!claims || claims.sid !== hint.sid) throw new Failure("unauthenticated");
+    // Not before the signature held: tokens that anybody can make up would crowd out the others.
+    callers.set(cacheKey(ctx.realm.id, hint.sid, hint.kid), caller);
+    if (claims.sub !== user?.id) throw new Failure("unauthenticated");
+    requireActive(realmStatus);
     const principal = { kind: "user", ...user, sessionId: claims.sid } as const;
     return { ...ctx, principal };
   };
@@ -73,17 +74,18 @@ export function forgetUser(realmId: string, userId: string): void {
   }
 }
 
-async function callerState(ctx: Ctx, hint: TokenHint, read: CallerReader): Promise<CallerState> {
-  const key = cacheKey(ctx.realm.id, hint.sid, hint.kid);
-  const seen = callers.get(key);
-  if (seen && Date.now() < seen.until) return seen.state;
-  const asked = Date.now();
+function recall(ctx: Ctx, hint: TokenHint): Remembered | undefined {
+  const seen = callers.get(cacheKey(ctx.realm.id, hint.sid, hint.kid));
+  return seen && Date.now() < seen.until ? seen : undefined;
+}
+
+async function ask(ctx: Ctx, hint: TokenHint, read: CallerReader): Promise<Remembered> {
+  const until = Date.now() + BELIEVED_MS;
   const state = await read(ctx, hint);
   if (state.realmId !== ctx.realm.id) {
     throw new Error(`The database of ${ctx.realm.id} says that it is ${state.realmId}'s.`);
   }
-  callers.set(key, { state, until: asked + BELIEVED_MS });
-  return state;
+  return { state, until };
 }
 
 /** A token that was verified is remembered by its exact text, never past its expiry. */

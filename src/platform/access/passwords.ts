@@ -14,7 +14,8 @@ import { Failure } from "../problems.ts";
 /** One gate per isolate and queue length. */
 const gates = new Map<number, HashGate>();
 
-const REASONS: Record<PasswordFault, string> = {
+/** What is wrong with a password, after "The password". */
+export const REASONS: Record<PasswordFault, string> = {
   "too-short": "must have at least 12 characters",
   "too-long": "must have at most 256 characters",
   "too-common": "is among the passwords that attackers try first",

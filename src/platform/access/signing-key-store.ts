@@ -4,7 +4,7 @@ import { open, seal } from "../crypto/envelope.ts";
 import { importPrivate, newSigningKey } from "../crypto/signing-keys.ts";
 import { createLru } from "../lru.ts";
 import { Failure } from "../problems.ts";
-import { commitAside, type Step, write } from "../tenancy/index.ts";
+import { commitAside, realm, type Step, write } from "../tenancy/index.ts";
 import { signingKeys } from "./access.tables.ts";
 
 /** How long an isolate signs with a key before it looks for a newer one, in ms. */
@@ -44,16 +44,22 @@ export async function currentSigner(ctx: Ctx): Promise<Signer> {
   return signer;
 }
 
-/** Public keys that verify the realm's tokens now, newest first (RFC 7517). */
+/**
+ * Public keys that verify the realm's tokens now, newest first (RFC 7517).
+ * @throws Error when the database is not the realm's
+ */
 export async function publicKeys(ctx: Ctx): Promise<Record<string, string>[]> {
+  const valid = or(isNull(signingKeys.notAfter), gt(signingKeys.notAfter, new Date()));
   const rows = await ctx.db.read((reader) =>
     reader
       .select({ publicJwk: signingKeys.publicJwk })
-      .from(signingKeys)
-      .where(or(isNull(signingKeys.notAfter), gt(signingKeys.notAfter, new Date())))
+      .from(realm)
+      .leftJoin(signingKeys, valid)
+      .where(eq(realm.id, ctx.realm.id))
       .orderBy(desc(signingKeys.generation)),
   );
-  return rows.map(({ publicJwk }) => publicJwk);
+  requireRealm(ctx, rows);
+  return rows.flatMap(({ publicJwk }) => (publicJwk ? [publicJwk] : []));
 }
 
 /** The step that gives a realm its key of this generation, and the key's id. */
@@ -95,14 +101,26 @@ async function rotate(ctx: Ctx, generation: number): Promise<void> {
 }
 
 async function newestKey(ctx: Ctx) {
-  const [row] = await ctx.db.read(
+  const rows = await ctx.db.read(
     (reader) =>
-      reader.select().from(signingKeys).orderBy(sql`${signingKeys.generation} DESC`).limit(1),
+      reader
+        .select({ key: signingKeys })
+        .from(realm)
+        .leftJoin(signingKeys, sql`true`)
+        .where(eq(realm.id, ctx.realm.id))
+        .orderBy(desc(signingKeys.generation))
+        .limit(1),
     "primary",
   );
-  return row;
+  requireRealm(ctx, rows);
+  return rows[0]?.key;
 }
 
-function sealContextOf(realm: string, row: string) {
-  return { realm, purpose: "signing-key", row };
+/** The realm's own row is read with its keys: a database that lacks it is somebody else's. */
+function requireRealm(ctx: Ctx, rows: readonly unknown[]): void {
+  if (rows.length === 0) throw new Error(`The database of ${ctx.realm.id} has not its realm row.`);
+}
+
+function sealContextOf(realmId: string, row: string) {
+  return { realm: realmId, purpose: "signing-key", row };
 }

@@ -1,5 +1,5 @@
 import { decodeJwt, decodeProtectedHeader, errors, jwtVerify, SignJWT } from "jose";
-import { newId } from "../ids.ts";
+import { ID_PREFIXES, ID_SUFFIX, newId } from "../ids.ts";
 
 /** RFC 9068, section 2.1: the type that tells an access token from other JWTs. */
 const TYPE = "at+jwt";
@@ -35,6 +35,14 @@ export interface TokenIssue {
   readonly seconds: number;
 }
 
+const SESSION_ID = new RegExp(`^${ID_PREFIXES.session}_${ID_SUFFIX}$`);
+/** A thumbprint (RFC 7638): SHA-256 in base64url. */
+const KID = /^[\w-]{43}$/;
+
+const isSessionId = (value: unknown): value is string =>
+  typeof value === "string" && SESSION_ID.test(value);
+const isKid = (value: unknown): value is string => typeof value === "string" && KID.test(value);
+
 /** Signs an access token (RFC 9068). */
 export function signAccessToken(issue: TokenIssue): Promise<string> {
   const now = Math.floor(Date.now() / 1_000);
@@ -56,7 +64,7 @@ export function hintOf(token: string): TokenHint | null {
     const { kid, alg, typ } = decodeProtectedHeader(token);
     const { sid } = decodeJwt(token);
     if (alg !== ALGORITHM || typ !== TYPE) return null;
-    return typeof kid === "string" && typeof sid === "string" ? { kid, sid } : null;
+    return isKid(kid) && isSessionId(sid) ? { kid, sid } : null;
   } catch {
     return null;
   }
@@ -81,7 +89,8 @@ export async function verifyAccessToken(
       currentDate: new Date(),
       requiredClaims: ["sub", "sid", "exp", "iat", "jti"],
     });
-    const { sub, sid, exp } = payload as unknown as AccessClaims;
+    const { sub, sid, exp } = payload;
+    if (typeof sub !== "string" || !isSessionId(sid) || exp === undefined) return null;
     return { sub, sid, exp };
   } catch (error) {
     if (error instanceof errors.JOSEError || error instanceof TypeError) return null;

@@ -48,7 +48,7 @@ export interface Endpoint<
 }
 
 /** The context that the door and the access rule promise. */
-type CtxOf<D extends Doors, A extends Access> = A extends "public"
+export type CtxOf<D extends Doors, A extends Access> = A extends "public"
   ? DoorCtx<D>
   : SignedIn<DoorCtx<D>>;
 type DoorCtx<D extends Doors> = D extends "tenant"
@@ -103,13 +103,4 @@ export function endpoint<
   Out extends z.ZodType,
 >(definition: Endpoint<D, A, Params, Query, Body, Out>): Endpoint<D, A, Params, Query, Body, Out> {
   return definition;
-}
-
-/** A handling whose types the definition has already vouched for. */
-export interface UntypedHandling {
-  readonly handle: (
-    ctx: Ctx,
-    input: Input<z.ZodObject, z.ZodObject, z.ZodType>,
-  ) => Promise<unknown>;
-  readonly present: (result: unknown, ctx: Ctx) => Answer<unknown>;
 }

@@ -16,7 +16,7 @@ const PREFLIGHT_SECONDS = 600;
  */
 export function securityHeaders(): MiddlewareHandler<AppEnv> {
   const secure = secureHeaders({
-    strictTransportSecurity: "max-age=63072000; includeSubDomains; preload",
+    strictTransportSecurity: "max-age=63072000; includeSubDomains",
     xFrameOptions: "DENY",
     crossOriginResourcePolicy: "same-origin",
   });

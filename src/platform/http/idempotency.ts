@@ -21,17 +21,16 @@ export function keepsAnswers(endpoint: Endpoint): boolean {
 /**
  * Reads `Idempotency-Key`. The key belongs to the principal, method and path; what was asked for
  * is remembered with it.
- * @returns undefined when there is no header, or the endpoint keeps no answers
+ * @returns undefined when there is no header
  */
 export async function claimOf(
   c: AppContext,
   ctx: Ctx,
-  endpoint: Endpoint,
   input: unknown,
   render: (result: unknown) => Promise<Rendered>,
 ): Promise<IdempotencyClaim | undefined> {
   const header = c.req.header("idempotency-key");
-  if (header === undefined || !keepsAnswers(endpoint)) return undefined;
+  if (header === undefined) return undefined;
   if (!KEY.test(header)) {
     throw new Failure("malformed-request", "Idempotency-Key takes 1 to 255 visible characters.");
   }

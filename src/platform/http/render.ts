@@ -37,7 +37,7 @@ export async function renderAnswer(
 /** The response: rendered answer and bookmark. */
 export async function toResponse(c: AppContext, ctx: Ctx, rendered: Rendered): Promise<Response> {
   const headers = new Headers(rendered.headers);
-  const bookmark = await bookmarkFor(ctx.settings.MASTER_KEY, ctx.db);
+  const bookmark = await bookmarkFor(ctx);
   if (bookmark) headers.set("x-d1-bookmark", bookmark);
   const tag = headers.get("etag");
   const reads = c.req.method === "GET" || c.req.method === "HEAD";

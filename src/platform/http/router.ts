@@ -1,7 +1,7 @@
 import { createRoute, OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { AppEnv } from "./context.ts";
 import { describeEndpoint } from "./describe.ts";
-import type { Access, Doors, Endpoint, Handling, UntypedHandling } from "./endpoint.ts";
+import type { Access, Doors, Endpoint, Handling } from "./endpoint.ts";
 import { runEndpoint } from "./run-endpoint.ts";
 
 /** A router of endpoints: what a feature exports. Fill it with {@link mount}. */
@@ -25,10 +25,7 @@ export function mount<
   definition: Endpoint<D, A, Params, Query, Body, Out>,
   handling: Handling<D, A, Params, Query, Body, Out, Result>,
 ): void {
-  const described = definition as unknown as Endpoint;
-  router.openAPIRegistry.registerPath(createRoute(describeEndpoint(described)));
+  router.openAPIRegistry.registerPath(createRoute(describeEndpoint(definition)));
   const pattern = definition.path.replaceAll(/\{(\w+)\}/g, ":$1");
-  router.on(definition.method.toUpperCase(), pattern, (c) =>
-    runEndpoint(c, described, handling as unknown as UntypedHandling),
-  );
+  router.on(definition.method.toUpperCase(), pattern, (c) => runEndpoint(c, definition, handling));
 }

@@ -1,33 +1,65 @@
+import type { z } from "@hono/zod-openapi";
+import { routePath } from "hono/route";
 import { allows, type Permission } from "../access/permissions.ts";
 import type { Ctx, SignedIn } from "../context.ts";
 import { Failure } from "../problems.ts";
 import { commitAside } from "../tenancy/index.ts";
 import { readJson } from "./body.ts";
 import type { AppContext } from "./context.ts";
-import type { Endpoint, Input, UntypedHandling } from "./endpoint.ts";
+import type { Access, CtxOf, Doors, Endpoint, Handling, Input } from "./endpoint.ts";
 import { parseIfMatch } from "./etag.ts";
-import { claimOf, orStoredAnswer } from "./idempotency.ts";
-import { renderAnswer, toResponse } from "./render.ts";
-import { validate } from "./validation.ts";
+import { claimOf, keepsAnswers, orStoredAnswer } from "./idempotency.ts";
+import { type Rendered, renderAnswer, toResponse } from "./render.ts";
+import { onlyValues, validate } from "./validation.ts";
 
 /**
  * What every request to an endpoint goes through, in this order: door, caller, permission, input,
  * idempotency, use case, answer. A new endpoint gets all of it without asking.
  */
-export async function runEndpoint(
+export async function runEndpoint<
+  D extends Doors,
+  A extends Access,
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+  Out extends z.ZodType,
+  Result,
+>(
   c: AppContext,
-  endpoint: Endpoint,
-  { handle, present }: UntypedHandling,
+  endpoint: Endpoint<D, A, Params, Query, Body, Out>,
+  { handle, present }: Handling<D, A, Params, Query, Body, Out, Result>,
 ): Promise<Response> {
-  c.set("route", endpoint.path);
+  c.set("route", patternOf(c));
   const ctx = await admit(c, endpoint);
   const input = await readInput(c, endpoint);
-  const render = (result: unknown) => renderAnswer(c, endpoint, present(result, ctx));
-  const idempotency = await claimOf(c, ctx, endpoint, input, render);
-  const rendered = await orStoredAnswer(ctx, idempotency, async () =>
-    render(await handle(idempotency ? { ...ctx, idempotency } : ctx, input)),
-  );
+  const render = (result: Result) =>
+    renderAnswer(c, endpoint, present(result, promised<D, A>(ctx)));
+  if (!keepsAnswers(endpoint)) {
+    return toResponse(c, ctx, await render(await handle(promised<D, A>(ctx), input)));
+  }
+  // Made by the commit, before it changes anything: what it was given is what is answered.
+  let made: Rendered | undefined;
+  const answer = async (result: unknown) => {
+    made = await render(result as Result);
+    return made;
+  };
+  const claim = await claimOf(c, ctx, input, async (result) => made ?? answer(result));
+  const rendered = await orStoredAnswer(ctx, claim, async () => {
+    const carrying: Ctx = { ...ctx, prepare: answer, ...(claim ? { idempotency: claim } : {}) };
+    const result = await handle(promised<D, A>(carrying), input);
+    return made ?? render(result);
+  });
   return toResponse(c, ctx, rendered);
+}
+
+/** `/api/v1/users/{id}`, as the OpenAPI document has it. */
+function patternOf(c: AppContext): string {
+  return routePath(c).replaceAll(/:(\w+)/g, "{$1}");
+}
+
+/** The one place that vouches for {@link CtxOf}: {@link admit} has checked door and caller. */
+function promised<D extends Doors, A extends Access>(ctx: Ctx): CtxOf<D, A> {
+  return ctx as CtxOf<D, A>;
 }
 
 /** Door, caller, permission. */
@@ -45,21 +77,27 @@ async function admit(c: AppContext, endpoint: Endpoint): Promise<Ctx> {
 /** Default deny; a refusal is audited. */
 async function authorize(ctx: SignedIn, permission: Permission): Promise<void> {
   if (allows(ctx.principal.role, permission)) return;
-  await commitAside(ctx, [], [{ action: "permission.refused", target: permission, summedBy: "" }]);
+  await commitAside(ctx, [], [{ action: "permission.refused", target: permission, summed: true }]);
   throw new Failure("permission-denied", `The permission ${permission} is needed.`);
 }
 
-type AnyInput = Input<never, never, never>;
-
-async function readInput(c: AppContext, endpoint: Endpoint): Promise<AnyInput> {
+/** What the endpoint's schemas make of the request; without a schema there is nothing to read. */
+async function readInput<
+  Params extends z.ZodObject,
+  Query extends z.ZodObject,
+  Body extends z.ZodType,
+>(
+  c: AppContext,
+  endpoint: Endpoint<Doors, Access, Params, Query, Body>,
+): Promise<Input<Params, Query, Body>> {
   const params = endpoint.params?.safeParse(c.req.param());
   // An id that cannot be one names nothing.
   if (params && !params.success) throw new Failure("not-found");
-  const query = endpoint.query && validate(endpoint.query, c.req.query(), "?");
+  const query = endpoint.query && validate(endpoint.query, onlyValues(c.req.queries()), "?");
   const json = endpoint.body && (await readJson(c.req.raw, c.get("seat").settings.MAX_BODY_BYTES));
   // For development only: production refuses this level (see env.ts).
   c.get("log").debug("input", { authorization: c.req.header("authorization"), body: json });
   const body = endpoint.body && validate(endpoint.body, json, "");
   const ifMatch = parseIfMatch(c.req.header("if-match"));
-  return { params: params?.data, query, body, ifMatch } as unknown as AnyInput;
+  return { params: params?.data, query, body, ifMatch } as Input<Params, Query, Body>;
 }

@@ -3,7 +3,7 @@ import { principalName } from "../access/principal.ts";
 import type { PlatformCtx } from "../context.ts";
 import { newId } from "../ids.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
-import { createMeter } from "../observe/meter.ts";
+import { createMeter, tripFields } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
 import { createTenancy, jobSeat, platformCtx } from "../tenancy/index.ts";
 
@@ -50,8 +50,7 @@ export async function runSchedules(
       principal: principalName(ctx.principal),
       status,
       duration_ms: Date.now() - startedAt,
-      d1_trips: meter.tenantTrips,
-      control_trips: meter.controlTrips,
+      ...tripFields(meter),
     });
   }
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} jobs failed`);

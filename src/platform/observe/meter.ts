@@ -1,4 +1,6 @@
-/** Round trips that one request made; part of its log line and of the budgets' test. */
+import type { Fields } from "./logger.ts";
+
+/** Round trips that one request made; part of its log line. */
 export interface Meter {
   tenantTrips: number;
   controlTrips: number;
@@ -6,4 +8,9 @@ export interface Meter {
 
 export function createMeter(): Meter {
   return { tenantTrips: 0, controlTrips: 0 };
+}
+
+/** The trips as log lines name them. A batch of many statements is one trip. */
+export function tripFields({ tenantTrips, controlTrips }: Meter): Fields {
+  return { tenant_d1_trips: tenantTrips, control_d1_trips: controlTrips };
 }

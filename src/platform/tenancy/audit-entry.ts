@@ -5,9 +5,10 @@ import { sha256Hex } from "../crypto/digest.ts";
 import { fingerprint } from "../crypto/fingerprint.ts";
 import { randomToken } from "../crypto/random.ts";
 import { newId } from "../ids.ts";
+import { networkOf } from "../network.ts";
 import type { PreparedSql } from "./database.ts";
 import { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
-import { prepare, type Step, stepSql } from "./statements.ts";
+import { prepare } from "./statements.ts";
 
 /** What a commit says of itself. */
 export interface AuditEntry {
@@ -15,15 +16,19 @@ export interface AuditEntry {
   readonly action: string;
   /** Id of what was changed. */
   readonly target?: string;
-  /** Personal data and old and new values; no secrets. Caller's address and agent are added. */
+  /**
+   * Personal data and old and new values; no secrets. The caller's e-mail, address and agent are
+   * added, but not another realm's user's.
+   */
   readonly details?: Readonly<Record<string, unknown>>;
   /** Name of a step with `expect: "any"`: the entry is written only if that step changed a row. */
   readonly whenChanged?: string;
   /**
-   * Equal entries of one caller within a minute share one row and a count. For refusals, so that
-   * nobody can fill a disk. The value tells callers apart who have no id, such as an e-mail.
+   * Entries of one caller within a minute share one row and a count: of somebody signed in those
+   * with this action and target, of nobody's those with this action from one network. For refusals,
+   * so that nobody can fill a disk.
    */
-  readonly summedBy?: string;
+  readonly summed?: true;
 }
 
 /** A list that has at least one. */
@@ -39,14 +44,9 @@ export async function auditSql(
   const now = Date.now();
   const id = newId("audit");
   const salt = randomToken();
-  const data = JSON.stringify({
-    ip: ctx.request.ip,
-    user_agent: ctx.request.userAgent,
-    ...(ctx.principal.kind === "user" ? { email: ctx.principal.email } : {}),
-    ...entry.details,
-  });
+  const data = JSON.stringify({ ...callerData(ctx), ...entry.details });
   const principal = principalName(ctx.principal);
-  const sumKey = entry.summedBy === undefined ? null : await sumKeyOf(ctx, entry, principal, now);
+  const sumKey = entry.summed ? await sumKeyOf(ctx, entry, principal, now) : null;
   const condition = entry.whenChanged
     ? sql`changes() > 0`
     : sumKey
@@ -59,30 +59,31 @@ export async function auditSql(
     WHERE ${condition}`;
   const details = sql`INSERT INTO ${auditPrivate} (audit_id, salt, data)
     SELECT ${id}, ${salt}, ${data} WHERE changes() > 0`;
-  const sum = sql`INSERT INTO ${auditSums} (sum_key, count, last_commit_id)
-    VALUES (${sumKey}, 1, ${commitId})
-    ON CONFLICT (sum_key) DO UPDATE SET count = count + 1, last_commit_id = excluded.last_commit_id
-    WHERE last_commit_id <> excluded.last_commit_id`;
-  if (!sumKey) return [row, details].map(prepare);
-  return [...[row, details, sum].map(prepare), ...stepSql(COUNTED_ONCE)];
+  const sum = sql`INSERT INTO ${auditSums} (sum_key, count) VALUES (${sumKey}, 1)
+    ON CONFLICT (sum_key) DO UPDATE SET count = count + 1`;
+  return (sumKey ? [row, details, sum] : [row, details]).map(prepare);
+}
+
+/** Personal data of the caller. A realm keeps none of other realms' users. */
+function callerData(ctx: Ctx): Record<string, string> {
+  if (ctx.visitorFrom !== undefined) return {};
+  const { ip, userAgent } = ctx.request;
+  const email = ctx.principal.kind === "user" ? { email: ctx.principal.email } : {};
+  return { ip, user_agent: userAgent, ...email };
 }
 
 /**
- * Other rows are unique per commit; this one stands for many. Without the guard a commit that is
- * tried again after a lost connection would count twice, and so would what it changes.
+ * One key per minute, caller and kind of refusal. Whoever is not signed in chooses e-mails freely,
+ * and addresses within a network: neither may make more rows. The network shows only as a keyed
+ * hash.
  */
-const COUNTED_ONCE: Step = {
-  require: sql`changes() = 1`,
-  as: "audit_sums.count",
-  otherwise: "conflict",
-};
-
-/** One key per minute, caller and kind of refusal; the caller's address shows only as a keyed hash. */
 async function sumKeyOf(ctx: Ctx, entry: AuditEntry, principal: string, now: number) {
+  const anonymous = ctx.principal.kind === "anonymous";
+  const whose = anonymous ? [networkOf(ctx.request.ip)] : [entry.target ?? ""];
   const caller = await fingerprint(
     ctx.settings.MASTER_KEY,
     { realm: ctx.realm.id, purpose: "audit-sum" },
-    JSON.stringify([principal, ctx.request.ip, entry.summedBy, entry.target ?? ""]),
+    JSON.stringify([principal, ...whose]),
   );
   return `${Math.floor(now / 60_000)}.${entry.action}.${caller}`;
 }

@@ -4,25 +4,32 @@ import { newId } from "../ids.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure, type ProblemCode } from "../problems.ts";
 import { type AuditEntry, auditSql, type NonEmpty } from "./audit-entry.ts";
+import { rememberCommit } from "./bookmarks.ts";
+import { markSql } from "./commit-mark.ts";
 import { failedGuard, outcomeOf, violatedUnique } from "./d1-errors.ts";
 import { handleOf, type PreparedSql, unavailable } from "./database.ts";
 import { IdempotencyRace, idempotencySql } from "./idempotency-row.ts";
-import { auditLog, auditSums, idempotencyKeys } from "./ledger.tables.ts";
-import { type Step, stepSql } from "./statements.ts";
+import { auditLog, commitMarks, idempotencyKeys } from "./ledger.tables.ts";
+import { realm } from "./realm.tables.ts";
+import { retryPause } from "./retry-pause.ts";
+import { guard, type Step, stepSql } from "./statements.ts";
 
-/** Tries after a lost connection, and the longest wait before each in milliseconds. */
+/** Tries after a lost connection. */
 const RETRIES = 3;
-const WAIT_MS = 50;
+
+/** Name of the guard that stops a commit in a database that is not the realm's. */
+const OWN_DATABASE = "realm.own";
 
 /**
  * Changes a realm's database: all steps, their audit rows and the stored answer in one batch, or
- * nothing. After a lost connection the same batch is tried again; its audit row, unique per
- * commit, tells whether it had been applied after all.
+ * nothing. After a lost connection the same batch is tried again; its audit row or its mark, unique
+ * per commit, tells whether it had been applied after all. An overloaded database is not tried again.
  *
  * @param result what the use case will return; it becomes the stored answer
  * @throws Failure what a step names in `otherwise` or `taken`, `database-unavailable` when nothing
  * was changed, `outcome-unknown` when that cannot be told
  * @throws IdempotencyRace another request with the same key was faster
+ * @throws Error when the database holds another realm, or none; nothing was changed
  */
 export async function commit<T = undefined>(
   ctx: Ctx,
@@ -35,20 +42,22 @@ export async function commit<T = undefined>(
   for (let attempt = 0; ; attempt++) {
     try {
       await handleOf(ctx.db).batch(batch);
-      return result as T;
+      break;
     } catch (error) {
-      if (attempt > 0 && (await wasApplied(ctx, id))) return result as T;
+      // The first try is the only one that nothing can have gone before.
+      if (attempt > 0 && (await wasApplied(ctx, id))) break;
       const outcome = outcomeOf(error);
-      if (outcome === "rejected") throw meaningOf(error, steps);
+      if (outcome === "rejected") throw meaningOf(ctx, error, steps);
       ctx.log.warn("d1 commit failed", { commit_id: id, attempt, outcome, ...errorFields(error) });
       if (outcome === "overloaded" && attempt === 0) throw unavailable(error);
-      if (attempt === RETRIES) {
-        if (await wasApplied(ctx, id)) return result as T;
+      if (outcome === "overloaded" || attempt === RETRIES) {
         throw new Failure("outcome-unknown", undefined, { cause: error });
       }
-      await scheduler.wait(Math.random() * WAIT_MS * 2 ** attempt);
+      await retryPause(attempt);
     }
   }
+  rememberCommit(ctx);
+  return result as T;
 }
 
 /**
@@ -60,11 +69,14 @@ export async function commitAside(
   steps: readonly Step[],
   audit: NonEmpty<AuditEntry>,
 ): Promise<void> {
-  const { idempotency: _, ...rest } = ctx;
+  const { idempotency: _, prepare: __, ...rest } = ctx;
   await commit(rest, steps, audit);
 }
 
-/** Answer, unconditional audit rows, then each step with its guard and the rows that follow it. */
+/**
+ * Mark, answer, unconditional audit rows, then each step with its guard and the rows that follow it;
+ * at last, when a new realm has its row too, whether the database is the realm's.
+ */
 async function batchOf(
   ctx: Ctx,
   steps: readonly Step[],
@@ -73,6 +85,10 @@ async function batchOf(
   result: unknown,
 ): Promise<PreparedSql[]> {
   const batch: PreparedSql[] = [];
+  await ctx.prepare?.(result);
+  if (audit.every(({ summed, whenChanged }) => summed || whenChanged)) {
+    batch.push(...markSql(commitId));
+  }
   if (ctx.idempotency) batch.push(...(await idempotencySql(ctx.idempotency, result)));
   const entries = audit.map((entry, ordinal) => ({ entry, ordinal }));
   for (const { entry, ordinal } of entries) {
@@ -85,10 +101,13 @@ async function batchOf(
       batch.push(...(await auditSql(ctx, entry, commitId, ordinal)));
     }
   }
+  const { realmId } = ctx.db;
+  const own = sql`EXISTS (SELECT 1 FROM ${realm} WHERE ${realm.id} = ${realmId})`;
+  batch.push(guard(own, OWN_DATABASE));
   return batch;
 }
 
-/** Whether the commit left its mark. If that cannot be read either, nobody knows. */
+/** Whether the commit left a row or its mark. If that cannot be read either, nobody knows. */
 async function wasApplied(ctx: Ctx, commitId: string): Promise<boolean> {
   try {
     const rows = await ctx.db.read(
@@ -100,8 +119,8 @@ async function wasApplied(ctx: Ctx, commitId: string): Promise<boolean> {
           .unionAll(
             reader
               .select({ found: sql<number>`1` })
-              .from(auditSums)
-              .where(sql`${auditSums.lastCommitId} = ${commitId}`),
+              .from(commitMarks)
+              .where(sql`${commitMarks.commitId} = ${commitId}`),
           )
           .limit(1),
       "primary",
@@ -113,10 +132,15 @@ async function wasApplied(ctx: Ctx, commitId: string): Promise<boolean> {
 }
 
 /** What the statement that stopped the batch means to the caller. */
-function meaningOf(error: unknown, steps: readonly Step[]): unknown {
-  const guard = failedGuard(error);
-  if (guard) {
-    const step = steps.find(({ as }) => as === guard);
+function meaningOf(ctx: Ctx, error: unknown, steps: readonly Step[]): unknown {
+  const stale = failedGuard(error);
+  if (stale === OWN_DATABASE) {
+    return new Error(`The database of ${ctx.db.realmId} does not say that it is.`, {
+      cause: error,
+    });
+  }
+  if (stale) {
+    const step = steps.find(({ as }) => as === stale);
     return new Failure(step?.otherwise ?? "conflict", undefined, { cause: error });
   }
   const unique = violatedUnique(error);

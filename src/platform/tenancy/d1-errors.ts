@@ -24,6 +24,11 @@ export function outcomeOf(error: unknown): D1Outcome {
   return "outcome-unknown";
 }
 
+/** Whether a table or column is missing, as on a replica that lags behind a migration. */
+export function lacksSchema(error: unknown): boolean {
+  return /no such (?:table|column)/i.test(messageOf(error));
+}
+
 /** The name of the guard that stopped a batch, or null. */
 export function failedGuard(error: unknown): string | null {
   return /bad JSON path: '?stale:([\w.-]+)/.exec(messageOf(error))?.[1] ?? null;

@@ -3,7 +3,7 @@ import { drizzle, type SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { errorFields, type Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
 import { Failure } from "../problems.ts";
-import { outcomeOf } from "./d1-errors.ts";
+import { lacksSchema, outcomeOf } from "./d1-errors.ts";
 
 /** Selects and nothing else: `with`, which drizzle has too, leads on to writes. */
 export type Reader = Pick<SqliteRemoteDatabase, "select" | "selectDistinct">;
@@ -13,8 +13,8 @@ export interface RealmDb {
   /** Tenant id, or `platform`. */
   readonly realmId: string;
   /**
-   * Runs one select. A request that only reads may be answered by a replica; `primary` is for
-   * reads that decide something.
+   * Runs one select. A request that only reads may be answered by a replica, unless it has not
+   * heard of the table yet; `primary` is for reads that decide something.
    * @throws Failure `database-unavailable`
    */
   read<T>(build: (reader: Reader) => PromiseLike<T>, from?: "primary"): Promise<T>;
@@ -78,12 +78,18 @@ export function open<Db extends RealmDb>(options: OpenOptions): Db {
   };
   const reader = (session: () => D1DatabaseSession): Reader =>
     drizzle(async (sql, params) => {
-      const rows = await retryRead(log, () =>
-        through(session)
-          .prepare(sql)
-          .bind(...params)
-          .raw(),
-      );
+      const ask = (whom: () => D1DatabaseSession) =>
+        retryRead(log, () =>
+          through(whom)
+            .prepare(sql)
+            .bind(...params)
+            .raw(),
+        );
+      const rows = await ask(session).catch((error: unknown) => {
+        if (session === primary || !lacksSchema(error)) throw error;
+        log.warn("d1 replica lags behind its schema", errorFields(error));
+        return ask(primary);
+      });
       return { rows };
     });
   const readers = { primary: reader(primary), any: reader(replica) };

@@ -1,4 +1,5 @@
 import { eq } from "drizzle-orm";
+import { inTime } from "../in-time.ts";
 import { createLru } from "../lru.ts";
 import { errorFields, type Logger } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
@@ -24,23 +25,27 @@ const BRIEF_MS = 2_000;
 const PATIENCE_MS = 1_000;
 /** Routes kept per isolate, a few hundred bytes each. */
 const KEPT = 10_000;
+/** Unknown hosts kept per isolate. Anybody can make up any number of them. */
+const STRANGERS_KEPT = 1_000;
 
 interface Known {
-  readonly route: TenantRoute | null;
+  readonly route: TenantRoute;
   readonly at: number;
-  /** Until when a registry that was silent is not asked again. */
+  /** Until when the registry is not asked again: somebody is asking it, or it was silent. */
   readonly quietUntil: number;
 }
 
 /** A cache, never the truth: one per isolate. */
 const known = createLru<Known>(KEPT);
+/** When the registry said that there is no such tenant; apart, so that they drive no tenant out. */
+const strangers = createLru<number>(STRANGERS_KEPT);
 
 /** Counts what was forgotten: a look-up that began before may bring back what was true then. */
 let forgotten = 0;
 
 /**
- * Finds a tenant by slug. The registry is asked at most once a minute per isolate and tenant, and
- * when it is silent, what is known serves ten minutes on.
+ * Finds a tenant by slug. The registry is asked at most once a minute per isolate and tenant, by one
+ * request, while others go on with what is known; when it is silent, that serves ten minutes on.
  * @returns null when there is none, or it has left
  * @throws Failure `database-unavailable` when nothing is known and the registry is silent
  */
@@ -51,42 +56,50 @@ export async function findRoute(
 ): Promise<TenantRoute | null> {
   const seen = known.get(slug);
   const age = seen ? Date.now() - seen.at : Number.POSITIVE_INFINITY;
-  const settled = seen?.route?.state === "active" || seen?.route?.state === "suspended";
+  const settled = seen?.route.state === "active" || seen?.route.state === "suspended";
   if (seen && age < (settled ? FRESH_MS : BRIEF_MS)) return seen.route;
-  const stale = seen?.route && age < STALE_MS ? seen : null;
+  if (!seen && Date.now() - (strangers.get(slug) ?? Number.NEGATIVE_INFINITY) < BRIEF_MS)
+    return null;
+  const stale = seen && age < STALE_MS ? seen : null;
   if (stale && Date.now() < stale.quietUntil) return stale.route;
   const before = forgotten;
+  // Set before asking, so that one asks. Should that request be cut off, another asks soon.
+  if (stale) beQuiet(slug, stale);
   try {
     const asked = lookUp(control, slug);
-    const route = await (stale ? inTime(asked) : asked);
-    if (forgotten === before) known.set(slug, { route, at: Date.now(), quietUntil: 0 });
+    const route = await (stale ? inTime(asked, PATIENCE_MS, silent) : asked);
+    if (forgotten === before) remember(slug, route);
     return route;
   } catch (error) {
     if (!(error instanceof Failure) || !stale) throw error;
     log.warn("control database silent, stale route used", { slug, age, ...errorFields(error) });
-    if (forgotten === before) known.set(slug, { ...stale, quietUntil: Date.now() + BRIEF_MS });
+    if (forgotten === before) beQuiet(slug, stale);
     return stale.route;
   }
+}
+
+function remember(slug: string, route: TenantRoute | null): void {
+  drop(slug);
+  if (route) known.set(slug, { route, at: Date.now(), quietUntil: 0 });
+  else strangers.set(slug, Date.now());
+}
+
+function beQuiet(slug: string, stale: Known): void {
+  known.set(slug, { ...stale, quietUntil: Date.now() + BRIEF_MS });
+}
+
+function drop(slug: string): void {
+  known.delete(slug);
+  strangers.delete(slug);
 }
 
 /** Drops what this isolate knows of a tenant, after a change that it made itself. */
 export function forgetRoute(slug: string): void {
   forgotten += 1;
-  known.delete(slug);
+  drop(slug);
 }
 
-/** A database in trouble often does not fail, but hang. */
-async function inTime<T>(asked: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Failure("database-unavailable")), PATIENCE_MS);
-  });
-  try {
-    return await Promise.race([asked, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const silent = () => new Failure("database-unavailable");
 
 async function lookUp(control: ControlDb, slug: string): Promise<TenantRoute | null> {
   const [row] = await control.read((reader) =>

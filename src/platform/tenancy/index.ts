@@ -2,9 +2,8 @@
 export { bookmarkFor } from "./bookmarks.ts";
 export { commit, commitAside } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
-export { openDoor } from "./door.ts";
 export { enterTenant } from "./enter.ts";
-export { tenantOrigin } from "./host.ts";
+export { doorOf, tenantOrigin } from "./host.ts";
 export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
 export { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 export {

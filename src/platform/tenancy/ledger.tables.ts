@@ -41,14 +41,22 @@ export const auditPrivate = sqliteTable("audit_private", {
 });
 
 /** How often the refusal behind a summed audit row happened. */
-export const auditSums = sqliteTable(
-  "audit_sums",
+export const auditSums = sqliteTable("audit_sums", {
+  sumKey: text("sum_key").primaryKey(),
+  count: integer("count").notNull(),
+});
+
+/**
+ * Commits that may leave no audit row of their own, because theirs is summed or was not due. After
+ * a lost connection the mark tells that they were applied; it is swept soon after.
+ */
+export const commitMarks = sqliteTable(
+  "commit_marks",
   {
-    sumKey: text("sum_key").primaryKey(),
-    count: integer("count").notNull(),
-    lastCommitId: text("last_commit_id").notNull(),
+    commitId: text("commit_id").primaryKey(),
+    markedAt: integer("marked_at", { mode: "timestamp_ms" }).notNull(),
   },
-  (table) => [index("audit_sums_last_commit").on(table.lastCommitId)],
+  (table) => [index("commit_marks_marked_at").on(table.markedAt)],
 );
 
 /** Answers that are given again to a repeated request; sealed, kept 24 hours. */

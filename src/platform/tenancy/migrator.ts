@@ -1,6 +1,7 @@
 import { outcomeOf, violatedUnique } from "./d1-errors.ts";
 import { unavailable } from "./database.ts";
 import type { Migration } from "./migrations.ts";
+import { retryPause } from "./retry-pause.ts";
 
 /** The table that `wrangler d1 migrations apply` keeps, so that both agree. */
 const TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations (
@@ -66,6 +67,7 @@ async function tolerant<T>(run: () => Promise<T>): Promise<T> {
       const outcome = outcomeOf(error);
       if (outcome === "rejected") throw error;
       if (outcome === "overloaded" || attempt === LOST_TRIES) throw unavailable(error);
+      await retryPause(attempt - 1);
     }
   }
 }

@@ -1,4 +1,5 @@
-import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { sql } from "drizzle-orm";
+import { check, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 /** Whether a realm serves requests. Control holds the wish; this row, read live, is what counts. */
 export const REALM_STATUSES = ["active", "suspended", "deactivated"] as const;
@@ -8,11 +9,19 @@ export type RealmStatus = (typeof REALM_STATUSES)[number];
  * The one row that says whose database this is. In a tenant database it is the tenant, in the
  * control database the platform itself.
  */
-export const realm = sqliteTable("realm", {
-  id: text("id").primaryKey(),
-  name: text("name").notNull(),
-  status: text("status", { enum: REALM_STATUSES }).notNull(),
-  createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
-  updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
-  version: integer("version").notNull(),
-});
+export const realm = sqliteTable(
+  "realm",
+  {
+    /** Always 1, and unique: there is one row. */
+    singleton: integer("singleton").notNull().unique().default(1),
+    id: text("id").primaryKey(),
+    name: text("name").notNull(),
+    status: text("status", { enum: REALM_STATUSES }).notNull(),
+    createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
+    updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
+    version: integer("version").notNull(),
+    /** Version of the registry's row that `status` was taken from: an older one comes too late. */
+    registryVersion: integer("registry_version").notNull().default(0),
+  },
+  (table) => [check("realm_singleton", sql`${table.singleton} = 1`)],
+);

@@ -1,7 +1,6 @@
-import { and, eq, isNotNull, ne, sql } from "drizzle-orm";
+import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
 import type { PlatformCtx } from "../context.ts";
 import { errorFields } from "../observe/logger.ts";
-import { Failure } from "../problems.ts";
 import { commit } from "./commit.ts";
 import { forgetRoute } from "./directory.ts";
 import { type RealmStatus, realm } from "./realm.tables.ts";
@@ -21,8 +20,9 @@ const STATUS: Partial<Record<TenantState, RealmStatus>> = {
 
 /**
  * Tells a tenant's own database the state that the registry wants. Until it has heard, the
- * registry's row is marked, and {@link syncPending} tries again. These are commits of their own:
- * a claim on an answer that the caller's context holds is not theirs.
+ * registry's row is marked, and {@link syncPending} tries again. Words may overtake each other: the
+ * database keeps the version that it heard last and is deaf to older ones. These are commits of
+ * their own: a claim on an answer that the caller's context holds is not theirs.
  */
 export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<void> {
   const control = platformCtx(ctx);
@@ -33,6 +33,7 @@ export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<vo
   const status = tenant && STATUS[tenant.state];
   if (!tenant || !status) return;
   const inside = await openRoute(ctx, tenant);
+  const unheard = lt(realm.registryVersion, tenant.version);
   await commit(
     inside,
     [
@@ -40,34 +41,34 @@ export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<vo
         statement: write
           .update(realm)
           .set({ status, updatedAt: new Date(), version: sql`${realm.version} + 1` })
-          .where(ne(realm.status, status)),
+          .where(and(unheard, ne(realm.status, status))),
         expect: "any",
         as: "realm.status",
+      },
+      {
+        statement: write.update(realm).set({ registryVersion: tenant.version }).where(unheard),
+        expect: "any",
+        as: "realm.registry_version",
       },
     ],
     [{ action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" }],
   );
   forgetRoute(tenant.slug);
-  try {
-    await commit(
-      control,
-      [
-        {
-          statement: write
-            .update(tenants)
-            .set({ unsyncedSince: null })
-            .where(and(eq(tenants.id, tenantId), eq(tenants.version, tenant.version))),
-          expect: 1,
-          as: "tenants.synced",
-        },
-      ],
-      [{ action: "tenant.state_synced", target: tenantId }],
-    );
-  } catch (error) {
-    if (!(error instanceof Failure) || error.code !== "conflict") throw error;
-    // The state moved on meanwhile. Whoever moved it may have told the tenant before we did.
-    await syncTenant(ctx, tenantId);
-  }
+  await commit(
+    control,
+    [
+      {
+        statement: write
+          .update(tenants)
+          .set({ unsyncedSince: null })
+          // The state may have moved on meanwhile; whoever moved it, or the job, clears the mark.
+          .where(and(eq(tenants.id, tenantId), eq(tenants.version, tenant.version))),
+        expect: "any",
+        as: "tenants.synced",
+      },
+    ],
+    [{ action: "tenant.state_synced", target: tenantId, whenChanged: "tenants.synced" }],
+  );
 }
 
 /** Past participles of the states, for audit rows. */

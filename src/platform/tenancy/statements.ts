@@ -59,9 +59,10 @@ export function stepSql(step: Step): PreparedSql[] {
 }
 
 /**
+ * A statement that aborts the batch, naming itself, unless the condition holds.
  * `RAISE()` works in triggers only; a bad JSON path aborts the batch too, and carries a name.
  */
-function guard(condition: SQL, name: string): PreparedSql {
+export function guard(condition: SQL, name: string): PreparedSql {
   return prepare(
     sql`SELECT CASE WHEN ${condition} THEN 1 ELSE json_extract('{}', ${`stale:${name}`}) END`,
   );

@@ -57,8 +57,9 @@ export function createTenancy(options: TenancyOptions): Tenancy {
   return tenancy;
 }
 
-/** The parts of a context that do not depend on the realm. */
-export type Seat = Pick<Ctx, "settings" | "tenancy" | "principal" | "request" | "log">;
+/** The parts of a context that do not depend on the realm, and from which one the caller comes. */
+export type Seat = Pick<Ctx, "settings" | "tenancy" | "principal" | "request" | "log"> &
+  Partial<Pick<Ctx, "realm" | "visitorFrom">>;
 
 /** A seat for a job: no caller, no request. */
 export function jobSeat(tenancy: Tenancy, name: string, requestId: string): Seat {
@@ -72,7 +73,15 @@ export function platformCtx(seat: Seat): PlatformCtx {
   const { control, settings } = internalsOf(seat.tenancy);
   const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
   const { tenancy, principal, request, log } = seat;
-  return { settings, tenancy, principal, request, log, realm, db: control };
+  const visitor = visitorOf(seat, PLATFORM);
+  return { settings, tenancy, principal, request, ...visitor, log, realm, db: control };
+}
+
+/** Where the caller is signed in, for a context of this realm; nothing when it is here. */
+function visitorOf(seat: Seat, realmId: string): Pick<Ctx, "visitorFrom"> {
+  const home = seat.visitorFrom ?? seat.realm?.id;
+  const visits = seat.principal.kind === "user" && home !== undefined && home !== realmId;
+  return visits ? { visitorFrom: home } : {};
 }
 
 /** The seat, inside the tenant that a route leads to. For `platform/tenancy` alone. */
@@ -90,5 +99,6 @@ export async function openRoute(seat: Seat, route: TenantRoute): Promise<TenantC
   const { tenancy, principal, request } = seat;
   const origin = tenantOrigin(route.slug, settings.BASE_URL);
   const realm: Realm = { id: route.id, slug: route.slug, origin };
-  return { settings, tenancy, principal, request, log: seat.log, realm, db };
+  const visitor = visitorOf(seat, route.id);
+  return { settings, tenancy, principal, request, ...visitor, log: seat.log, realm, db };
 }

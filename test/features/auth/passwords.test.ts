@@ -35,7 +35,7 @@ describe("stored passwords", () => {
   };
 
   const imports: Record<string, () => Promise<string>> = {
-    "bcrypt, as the seeds made them": () => bcrypt(PASSWORD, 4),
+    "bcrypt, as other systems make them": () => bcrypt(PASSWORD, 4),
     "scrypt with a smaller N": () => hashPassword(PASSWORD, { ln: 3, r: 8, p: 5 }),
     "scrypt with another p": () => hashPassword(PASSWORD, { ln: 4, r: 8, p: 1 }),
     "scrypt with a larger N": () => hashPassword(PASSWORD, { ln: 6, r: 8, p: 1 }),

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { brokenControl, brokenTenant, GONE } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import {
@@ -10,6 +10,8 @@ import {
   type Reply,
   type TestTenant,
 } from "../../support/client.ts";
+import { wrapD1 } from "../../support/d1.ts";
+import { databaseOf, registryOf } from "../../support/worker.ts";
 
 describe("health", () => {
   let acme: TestTenant;
@@ -104,6 +106,45 @@ describe("health", () => {
     const broken = { ...brokenControl(), ...(await brokenTenant(acme.slug)) };
     const ready = await callWith(broken, "GET", `${acme.origin}/ready`);
     expect(ready.json.detail).toBe("Down: control_database, tenant_database.");
+  });
+
+  describe("with a database that never answers", () => {
+    afterEach(() => {
+      vi.useRealTimers();
+    });
+
+    /** Asks a door, and lets a second go by as soon as the silent database has been asked. */
+    async function askSilent(binding: string, url: string): Promise<Reply> {
+      vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+      let reached = () => {};
+      const asked = new Promise<void>((resolve) => {
+        reached = resolve;
+      });
+      const silent = wrapD1(databaseOf(binding), () => {
+        reached();
+        return new Promise(() => {});
+      });
+      const reply = callWith({ [binding]: silent }, "GET", url);
+      await asked;
+      await vi.advanceTimersByTimeAsync(1_000);
+      return reply;
+    }
+
+    it("says within about a second that it is down", { timeout: 10_000 }, async () => {
+      const own = String((await registryOf(acme.slug))?.binding);
+      for (const [binding, part] of [
+        ["CONTROL_DB", "control_database"],
+        [own, "tenant_database"],
+      ] as const) {
+        const health = await askSilent(binding, `${acme.origin}/health`);
+        expect(health.status).toBe(200);
+        expect(health.json.services).toMatchObject({ [part]: "down" });
+        expectNoInternals(health);
+        const ready = await askSilent(binding, `${acme.origin}/ready`);
+        expect([ready.status, problemOf(ready)]).toEqual([503, "not-ready"]);
+        expect(ready.json.detail).toBe(`Down: ${part}.`);
+      }
+    });
   });
 
   it("a part that answers with an error is down too", async () => {

@@ -1,4 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { createApp } from "../../../src/app.ts";
+import { createDocuments } from "../../../src/features/reference/documents.ts";
 import {
   call,
   newTenant,
@@ -174,5 +176,37 @@ describe("each operation", () => {
         expect(json.components[kind], ref).toHaveProperty([name]);
       }
     }
+  });
+});
+
+describe("a document that is kept", () => {
+  const registry = createApp().openAPIRegistry;
+
+  it("is that of its own scope and version", async () => {
+    const documents = createDocuments(registry);
+    const seen = [];
+    for (const [scope, version] of [
+      ["tenant", "1"],
+      ["tenant", "2"],
+      ["platform", "1"],
+      ["tenant", "1"],
+    ] as const) {
+      const { text } = await documents(scope, version);
+      seen.push([JSON.parse(text).info.version, text.includes("/api/v1/auth/register")]);
+    }
+    expect(seen).toEqual([
+      ["1", false],
+      ["2", false],
+      ["1", true],
+      ["1", false],
+    ]);
+  });
+
+  it("is made once, and no request waits for another's promise", async () => {
+    const documents = createDocuments(registry);
+    const [first, second] = [documents("all", "1"), documents("all", "1")];
+    expect(first).not.toBe(second);
+    await Promise.all([first, second]);
+    expect(await documents("all", "1")).toBe(await documents("all", "1"));
   });
 });

@@ -108,7 +108,7 @@ describe("the page", () => {
   });
 });
 
-describe("the seeds' paths", () => {
+describe("the paths that other frameworks serve it on", () => {
   it.each([
     ["/api/docs", "/docs"],
     ["/api/redoc", "/docs"],

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { hashCount } from "../../../src/platform/crypto/password-hash.ts";
 import {
   type Caller,
   call,
@@ -7,8 +8,9 @@ import {
   PLATFORM_ORIGIN,
   problemOf,
 } from "../../support/client.ts";
+import type { Around } from "../../support/d1.ts";
 import { REGISTER, registrationOf, times } from "../../support/registration.ts";
-import { bindings, firstValue, openWorker, registryOf } from "../../support/worker.ts";
+import { bindings, firstValue, openWorker, registryOf, wrapAll } from "../../support/worker.ts";
 
 const DAY = 86_400_000;
 const countIn = (table: string) =>
@@ -46,7 +48,8 @@ describe("registration", () => {
       token_type: "Bearer",
       expires_in: 900,
     });
-    expect(reply.headers.get("location")).toBe(`/api/v1/tenants/${reply.json.tenant.id}`);
+    // The registry's view of the tenant is for operators; its admin may never read it.
+    expect(reply.headers.get("location")).toBeNull();
     const api = `${reply.json.tenant.url}/api/v1`;
     const me = await call("GET", `${api}/auth/me`, { token: reply.json.access_token });
     expect(me.json.id).toBe(reply.json.user.id);
@@ -57,9 +60,6 @@ describe("registration", () => {
   });
 
   it.each([
-    "admin",
-    "www",
-    "api",
     "xn--abc",
     "ab",
     "a".repeat(41),
@@ -80,6 +80,14 @@ describe("registration", () => {
     expect([reply.status, problemOf(reply)]).toEqual([422, "validation-failed"]);
     expect(reply.json.errors.map(({ pointer }: { pointer: string }) => pointer)).toContain("/slug");
     expect(await countIn("tenants")).toBe(before);
+  });
+
+  it.each(["admin", "www", "api"])("keeps the slug %s for the platform", async (slug) => {
+    const before = await countIn("tenants");
+    const hashes = hashCount();
+    const reply = await call("POST", REGISTER, { body: registrationOf("x", { slug }) });
+    expect([reply.status, problemOf(reply)]).toEqual([409, "slug-reserved"]);
+    expect([await countIn("tenants"), hashCount()]).toEqual([before, hashes]);
   });
 
   it("refuses a slug that is taken, also by a tenant that has left", async () => {
@@ -242,6 +250,56 @@ describe("registration", () => {
     expect(problemOf(await none.call("POST", REGISTER, { body: registrationOf("none") }))).toBe(
       "registration-limit",
     );
+  });
+
+  describe("refused", () => {
+    const refusals: Record<string, [Record<string, string>, Record<string, unknown>]> = {
+      "over the cap of a network": [{ REGISTRATIONS_PER_IP_PER_DAY: "1" }, {}],
+      "over the cap of all": [{ REGISTRATIONS_PER_DAY: "1" }, {}],
+      "without an invitation": [{ REGISTRATION: "invite" }, {}],
+      "with a made-up invitation": [{ REGISTRATION: "invite" }, { invitation: "rwi_made-up" }],
+      "with a slug that is taken": [{}, { slug: "costs-a-hash" }],
+    };
+    const expected = [
+      "registration-limit",
+      "registration-limit",
+      "invalid-invitation",
+      "invalid-invitation",
+      "slug-taken",
+    ];
+
+    it("costs no hash and one trip", async () => {
+      const first = await call("POST", REGISTER, { body: registrationOf("costs-a-hash") });
+      expect(first.status).toBe(201);
+      const problems = [];
+      for (const [name, [settings, changes]] of Object.entries(refusals)) {
+        const trips: unknown[] = [];
+        const around: Around = (trip, run) => {
+          trips.push(trip);
+          return run();
+        };
+        const worker = openWorker({ ...settings, ...wrapAll(() => around) });
+        const before = hashCount();
+        const reply = await worker.call("POST", REGISTER, {
+          body: registrationOf("refused", changes),
+        });
+        problems.push(problemOf(reply));
+        expect(hashCount() - before, name).toBe(0);
+        expect(trips.length, name).toBe(name === "without an invitation" ? 0 : 1);
+      }
+      expect(problems).toEqual(expected);
+    });
+
+    it("an invitation that was used costs no hash either", async () => {
+      const invited = openWorker({ REGISTRATION: "invite" });
+      const { token } = await invite();
+      const register = (slug: string) =>
+        invited.call("POST", REGISTER, { body: registrationOf(slug, { invitation: token }) });
+      expect((await register("spends-it")).status).toBe(201);
+      const before = hashCount();
+      expect(problemOf(await register("finds-it-spent"))).toBe("invalid-invitation");
+      expect(hashCount()).toBe(before);
+    });
   });
 
   it("logs nobody's password, and keeps the sealed seed only until it is used", async () => {

@@ -12,7 +12,7 @@ import {
   signIn,
   type TestTenant,
 } from "../../support/client.ts";
-import { tick } from "../../support/worker.ts";
+import { databaseOfTenant, firstValue, tick } from "../../support/worker.ts";
 
 const API = `${PLATFORM_ORIGIN}/api/v1`;
 /** What an isolate believes of a caller is asked again after this. */
@@ -68,9 +68,23 @@ describe("tenants, to operators", () => {
     expect(await actionsOn(created.json.id)).toContain("tenant.claimed");
   });
 
+  it("are created without signing their admin in", async () => {
+    const created = await as("POST", "/tenants", company("quiet"));
+    expect(created.status).toBe(201);
+    const inside = await databaseOfTenant("quiet");
+    expect(await firstValue(inside, "SELECT count(*) FROM sessions")).toBe(0);
+    expect(await firstValue(inside, "SELECT count(*) FROM devices")).toBe(0);
+    expect(await firstValue(inside, "SELECT last_sign_in_at FROM users")).toBeNull();
+    const { results } = await inside.prepare("SELECT action, principal FROM audit_log").all();
+    expect(results.map(({ action }) => action)).not.toContain("session.started");
+    expect(new Set(results.map(({ principal }) => principal))).toEqual(
+      new Set([`operator:${operator.id}`]),
+    );
+  });
+
   it.each([
     ["a slug that is taken", { slug: "taken" }, "slug-taken", 409],
-    ["a slug that is reserved", { slug: "admin" }, "validation-failed", 422],
+    ["a slug that is reserved", { slug: "admin" }, "slug-reserved", 409],
     ["a slug that is none", { slug: "-no-" }, "validation-failed", 422],
     ["a password that is easy", { admin_password: "password1234" }, "validation-failed", 422],
     ["an invitation, which is for others", { invitation: "x" }, "validation-failed", 422],

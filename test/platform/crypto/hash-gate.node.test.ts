@@ -55,7 +55,7 @@ async function statusOf(sent: { answer: Promise<Answer> }): Promise<number> {
   return (await sent.answer).status;
 }
 
-describe("separate requests", () => {
+describe("separate requests", { timeout: 60_000 }, () => {
   it("go through one at a time, in the order in which they came", async () => {
     const sent = [await send("/hold?name=a")];
     for (const name of ["b", "c", "d", "e"]) sent.push(await send(`/hash?name=${name}`));
@@ -81,7 +81,8 @@ describe("separate requests", () => {
   it("leave room for other requests between two hashes", async () => {
     const sent = [await send("/hold?name=a")];
     for (const name of ["b", "c", "d", "e"]) sent.push(await send(`/hash?name=${name}`));
-    await get("/release?name=a");
+    // Each pause of the gate now lasts until another request was served.
+    await get("/release?name=a&attentive");
     let waiting = true;
     const all = Promise.all(sent.map(statusOf)).finally(() => {
       waiting = false;
@@ -89,8 +90,10 @@ describe("separate requests", () => {
     while (waiting) await Promise.all([get("/quick"), get("/quick"), get("/quick")]);
     await all;
     const { log } = await state();
-    const between = log.slice(log.indexOf("b ends"), log.indexOf("e begins"));
-    expect(between).toContain("quick");
+    for (const [name, next] of ["ab", "bc", "cd", "de"].map((pair) => [...pair])) {
+      const between = log.slice(log.indexOf(`${name} ends`), log.indexOf(`${next} begins`));
+      expect(between, `between ${name} and ${next}`).toContain("quick");
+    }
     for (const name of ["b", "c", "d", "e"]) {
       // A hash itself does block: nothing is served between its two lines.
       expect(log.indexOf(`${name} ends`)).toBe(log.indexOf(`${name} begins`) + 1);

@@ -46,7 +46,7 @@ describe("scrypt", () => {
     expect(await verifyPassword(stored, `${password}!`)).toEqual({ ok: false, outdated: true });
   });
 
-  it("hashes with the parameters of the design by default", async () => {
+  it("hashes with OWASP's parameters by default", async () => {
     expect(OWASP_SCRYPT).toEqual({ ln: 14, r: 8, p: 5 });
     const stored = await hashPassword("correct-horse-battery");
     expect(stored).toMatch(/^\$scrypt\$ln=14,r=8,p=5\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
@@ -103,7 +103,7 @@ describe("scrypt", () => {
 });
 
 describe("bcrypt", () => {
-  // Made by another program (the seeds' imports): OpenBSD's $2a$ vector of John the Ripper's set.
+  // Made by another program than ours: OpenBSD's $2a$ vector of John the Ripper's set.
   const JOHNS = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 
   it.each(["$2a$", "$2b$", "$2y$"])("verifies %s and calls it outdated", async (prefix) => {

@@ -113,6 +113,9 @@ describe("requests", () => {
       ["/users?offset=10", "?offset"],
       ["/users?__proto__=1", "?__proto__"],
       ["/audit?from=yesterday", "?from"],
+      ["/users?limit=1&limit=100", "?limit"],
+      ["/users?limit=1&limit=1", "?limit"],
+      ["/users?role=user&limit=5&role=", "?role"],
     ])("in the query %s is 422", async (path, pointer) => {
       const reply = await call("GET", `${acme.api}${path}`, { token: acme.admin.token });
       expect(problemOf(reply)).toBe("validation-failed");

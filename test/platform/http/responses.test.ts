@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { createApp } from "../../../src/app.ts";
 import { brokenControl, brokenTenant } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import {
@@ -10,7 +11,9 @@ import {
   problemOf,
   type Reply,
   type TestTenant,
+  toReply,
 } from "../../support/client.ts";
+import { bindings } from "../../support/worker.ts";
 
 /** Every kind of answer: what it is, and the request that gets it. */
 const KINDS = [
@@ -59,7 +62,7 @@ describe("responses", () => {
       "cross-origin-opener-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
       "referrer-policy": "no-referrer",
-      "strict-transport-security": "max-age=63072000; includeSubDomains; preload",
+      "strict-transport-security": "max-age=63072000; includeSubDomains",
       "x-content-type-options": "nosniff",
       "x-frame-options": "DENY",
     };
@@ -94,6 +97,12 @@ describe("responses", () => {
       if (status === 503) expect(reply.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     },
   );
+
+  it.each(["//", "///", "/"])("for the path %s are those of the root", async (path) => {
+    const request = new Request(`${PLATFORM_ORIGIN}${path}`, { method: "PUT" });
+    const reply = await toReply(await createApp().fetch(request, bindings));
+    expect([reply.status, reply.json.instance]).toEqual([405, "/"]);
+  });
 
   it("to callers with a token are kept by no cache", () => {
     const kinds: Kind[] = [

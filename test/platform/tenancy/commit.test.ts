@@ -1,10 +1,8 @@
-import { eq, sql } from "drizzle-orm";
-import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../../../src/env.ts";
-import { insertUser, newUser, users } from "../../../src/features/users/index.ts";
+import { sql } from "drizzle-orm";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { users } from "../../../src/features/users/index.ts";
 import { sha256Hex } from "../../../src/platform/crypto/digest.ts";
 import { newId } from "../../../src/platform/ids.ts";
-import { Failure } from "../../../src/platform/problems.ts";
 import { commit, type Step, write } from "../../../src/platform/tenancy/index.ts";
 import {
   addUser as addPerson,
@@ -14,18 +12,10 @@ import {
   problemOf,
   type TestTenant,
 } from "../../support/client.ts";
+import { addUser, codeOf, rename } from "../../support/commit-steps.ts";
 import { tenantCtx } from "../../support/ctx.ts";
-import { type Around, LOST_TEXTS, OVERLOADED_TEXTS } from "../../support/d1.ts";
 import { times } from "../../support/registration.ts";
-import {
-  databaseOfTenant,
-  firstValue,
-  openWorker,
-  registryOf,
-  wrapAll,
-} from "../../support/worker.ts";
-
-const LOST = LOST_TEXTS[0] as string;
+import { databaseOfTenant, firstValue } from "../../support/worker.ts";
 
 describe("commit", () => {
   let house: TestTenant;
@@ -33,6 +23,9 @@ describe("commit", () => {
   beforeAll(async () => {
     house = await newTenant("committed");
     database = await databaseOfTenant(house.slug);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
   });
 
   const count = (sqlText: string, ...values: unknown[]) =>
@@ -44,22 +37,6 @@ describe("commit", () => {
         count(`SELECT count(*) FROM ${table}`),
       ),
     );
-  const addUser = (email: string): Step =>
-    insertUser(newUser({ email, first_name: "A", last_name: "B", role: "user" }, "no hash"));
-  const rename = (id: string, name: string, step: Partial<Step> = {}): Step =>
-    ({
-      statement: write.update(users).set({ firstName: name }).where(eq(users.id, id)),
-      expect: 1,
-      as: "users.rename",
-      ...step,
-    }) as Step;
-  const codeOf = async (run: Promise<unknown>) => {
-    const error = await run.then(
-      () => new Error("It succeeded."),
-      (reason: unknown) => reason,
-    );
-    return error instanceof Failure ? error.code : String(error);
-  };
   const entry = { action: "test.done" } as const;
 
   it("gives back the result, and leaves one row per entry, all of one commit", async () => {
@@ -220,7 +197,42 @@ describe("commit", () => {
       token: own.admin.token,
     });
     expect(page.json.data.map(({ count }: { count: number }) => count)).toEqual([1, 1, 1, 30]);
-    vi.useRealTimers();
+  });
+
+  it("sums what one network does without signing in, whatever e-mails and addresses it shows", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: new Date("2030-07-01T12:00:00Z") });
+    const own = await newTenant("flooded");
+    const inside = await databaseOfTenant(own.slug);
+    const fail = async (email: string, ip: string) => {
+      const body = { email, password: "not the password" };
+      const reply = await call("POST", `${own.api}/auth/login`, { body, ip });
+      expect([401, 429]).toContain(reply.status);
+    };
+    const rows = () =>
+      inside
+        .prepare(
+          `SELECT action, count FROM audit_log JOIN audit_sums USING (sum_key)
+            WHERE action LIKE 'session.sign_in_%' ORDER BY seq`,
+        )
+        .raw();
+    await Promise.all(times(30, (index) => fail(`made-up-${index}@x.test`, "198.51.100.1")));
+    expect(await rows()).toEqual([["session.sign_in_failed", 30]]);
+    const site = (index: number) => `2001:db8:7:${index.toString(16)}::${index}`;
+    await Promise.all(times(30, (index) => fail(`over-there-${index}@x.test`, site(index))));
+    expect(await rows()).toEqual([
+      ["session.sign_in_failed", 30],
+      ["session.sign_in_failed", 30],
+    ]);
+    // Of a known user and of locked e-mails, too: one row more, for the other action.
+    for (const _ of times(8, () => null)) await fail(own.admin.email, "198.51.100.200");
+    const [locked] = (await rows()).slice(2) as [string, number][];
+    expect(locked?.[0]).toBe("session.sign_in_locked");
+    const counts = (await rows()) as [string, number][];
+    expect(counts).toHaveLength(3);
+    expect(counts.reduce((sum, [, count]) => sum + count, 0)).toBe(68);
+    vi.setSystemTime(new Date("2030-07-01T12:01:00Z"));
+    await fail("made-up-0@x.test", "198.51.100.1");
+    expect(await rows()).toHaveLength(4);
   });
 
   it.each([
@@ -250,116 +262,5 @@ describe("commit", () => {
     expect((await database.prepare("SELECT * FROM audit_log ORDER BY seq").all()).results).toEqual(
       log.results,
     );
-  });
-
-  describe("on a bad line", () => {
-    /** Cuts off the batches of this number with this text, after they were applied or before. */
-    function cutting(numbers: readonly number[], text: string, when: "before" | "after") {
-      const seen = { batches: 0, reads: 0 };
-      const around: Around = async (trip, run) => {
-        if (trip.kind === "read") {
-          seen.reads += 1;
-          return run();
-        }
-        seen.batches += 1;
-        if (!numbers.includes(seen.batches)) return run();
-        if (when === "after") await run();
-        throw new Error(text);
-      };
-      return { seen, env: openWorker(wrapAll(() => around)).env };
-    }
-    const attempt = async (env: Bindings, email: string, summed = false) => {
-      const audit = { action: "test.bad_line", ...(summed ? { summedBy: email } : {}) };
-      return codeOf(
-        commit(await tenantCtx(house.slug, env), [addUser(email)], [audit]).then(() => {
-          throw new Error("done");
-        }),
-      );
-    };
-    const has = (email: string) => count("SELECT count(*) FROM users WHERE email = ?", email);
-
-    it.each(LOST_TEXTS)("tries again after: %s", async (text) => {
-      for (const when of ["before", "after"] as const) {
-        const email = `${when}-${LOST_TEXTS.indexOf(text)}@committed.test`;
-        const { seen, env } = cutting([1], text, when);
-        expect(await attempt(env, email)).toBe("Error: done");
-        expect(seen.batches).toBe(2);
-        expect(await has(email)).toBe(1);
-      }
-    });
-
-    it.each(OVERLOADED_TEXTS)("does not try again at once after: %s", async (text) => {
-      const email = `overloaded-${OVERLOADED_TEXTS.indexOf(text)}@committed.test`;
-      const { seen, env } = cutting([1], text, "before");
-      expect(await attempt(env, email)).toBe("database-unavailable");
-      expect(seen.batches).toBe(1);
-      expect(await has(email)).toBe(0);
-    });
-
-    it("gives up after three more tries, and then looks whether it had been applied", async () => {
-      const never = cutting([1, 2, 3, 4], LOST, "before");
-      expect(await attempt(never.env, "never@committed.test")).toBe("outcome-unknown");
-      expect(never.seen.batches).toBe(4);
-      const applied = cutting([1, 2, 3, 4], LOST, "after");
-      expect(await attempt(applied.env, "applied@committed.test")).toBe("Error: done");
-      expect(await has("applied@committed.test")).toBe(1);
-    });
-
-    it("counts a summed entry once, whenever it is tried again", async () => {
-      const sums = () => count("SELECT coalesce(sum(count), 0) FROM audit_sums");
-      for (const [index, when] of (["before", "after", "after"] as const).entries()) {
-        const before = await sums();
-        const { env } = cutting([1, 2], LOST, when);
-        expect(await attempt(env, `summed-${index}@committed.test`, true)).toBe("Error: done");
-        expect(await sums()).toBe(before + 1);
-      }
-    });
-
-    it("says that it does not know when the database stays silent", async () => {
-      const around: Around = async (_, run) => {
-        await run();
-        throw new Error(LOST);
-      };
-      const silent = new Set([String((await registryOf(house.slug))?.binding)]);
-      const { env } = openWorker(
-        wrapAll((binding) => (silent.has(binding) ? around : (_, run) => run())),
-      );
-      expect(await attempt(env, "silent@committed.test")).toBe("outcome-unknown");
-      expect(await has("silent@committed.test")).toBe(1);
-    });
-
-    it("reads once more after a lost connection, then answers 503", async () => {
-      const get = async (text: string, fails: number) => {
-        let reads = 0;
-        const around: Around = async (trip, run) => {
-          if (!trip.sql[0]?.includes('from "users" where')) return run();
-          reads += 1;
-          if (reads <= fails) throw new Error(text);
-          return run();
-        };
-        const lossy = openWorker(wrapAll(() => around));
-        const path = `${house.api}/users/${house.admin.id}`;
-        const { status, headers, json } = await lossy.call("GET", path, {
-          token: house.admin.token,
-        });
-        return { status, reads, after: headers.get("retry-after"), type: json.type ?? null };
-      };
-      const silent = {
-        status: 503,
-        after: "5",
-        type: "https://rowhouse.dev/problems/database-unavailable",
-      };
-      for (const text of LOST_TEXTS) {
-        expect(await get(text, 1), text).toMatchObject({ status: 200, reads: 2 });
-        expect(await get(text, 2), text).toMatchObject({ ...silent, reads: 2 });
-      }
-      for (const text of OVERLOADED_TEXTS) {
-        expect(await get(text, 1), text).toMatchObject({ ...silent, reads: 1 });
-      }
-      expect(await get("D1_ERROR: no such column: x: SQLITE_ERROR", 1)).toMatchObject({
-        status: 500,
-        reads: 1,
-      });
-    });
   });
 });

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { Failure } from "../../../src/platform/problems.ts";
+import { findRoute } from "../../../src/platform/tenancy/directory.ts";
 import { call, newTenant, problemOf } from "../../support/client.ts";
-import { type Around, LOST_TEXTS } from "../../support/d1.ts";
-import { REGISTER, registrationOf } from "../../support/registration.ts";
+import { jobCtx } from "../../support/ctx.ts";
+import { type Around, LOST_TEXTS, wrapD1 } from "../../support/d1.ts";
+import { REGISTER, registrationOf, times } from "../../support/registration.ts";
 import { bindings, openWorker, wrapAll } from "../../support/worker.ts";
 
 const health = (slug: string) => `http://${slug}.rowhouse.test/health`;
@@ -66,6 +69,52 @@ describe("the way to a tenant", () => {
     expect(slug).toBe("routed");
   });
 
+  it("is kept, whatever number of unknown hosts is asked for", async () => {
+    const { origin, admin } = await newTenant("kept");
+    // Made up by anybody, and more than all routes that an isolate keeps.
+    const none = jobCtx({
+      ...bindings,
+      CONTROL_DB: wrapD1(bindings.CONTROL_DB, async () => [] as never),
+    });
+    for (const index of times(10_100, (index) => index)) {
+      expect(await findRoute(none.db, `made-up-${index}`, none.log)).toBeNull();
+    }
+    const silent = controlWith(async () => {
+      throw new Error(LOST_TEXTS[0]);
+    });
+    const me = await silent.call("GET", `${origin}/api/v1/auth/me`, { token: admin.token });
+    expect(me.status).toBe(200);
+    // The newest are remembered, the first are not.
+    const asked = () => findRoute(jobCtx(silent.env).db, "made-up-10099", none.log);
+    expect(await asked()).toBeNull();
+    await expect(findRoute(jobCtx(silent.env).db, "made-up-0", none.log)).rejects.toThrow(Failure);
+  });
+
+  it("is asked for by one of many, while the others go on with what is known", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const { origin, admin } = await newTenant("busy");
+    const answer = Promise.withResolvers<void>();
+    const asking = Promise.withResolvers<void>();
+    let trips = 0;
+    const slow = controlWith(async (_, run) => {
+      trips += 1;
+      asking.resolve();
+      await answer.promise;
+      return run();
+    });
+    const me = () => slow.call("GET", `${origin}/api/v1/auth/me`, { token: admin.token });
+    vi.setSystemTime(Date.now() + 61_000);
+    const first = me();
+    await asking.promise;
+    const others = await Promise.all(times(20, me));
+    expect(new Set(others.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(trips).toBe(1);
+    answer.resolve();
+    expect((await first).status).toBe(200);
+    expect((await me()).status).toBe(200);
+    expect(trips).toBe(1);
+  });
+
   it("leads nowhere for a slug that nobody has, and nobody answers for", async () => {
     const silent = controlWith(async () => {
       throw new Error(LOST_TEXTS[0]);
@@ -86,20 +135,5 @@ describe("the way to a tenant", () => {
     vi.setSystemTime(Date.now() + 61_000);
     expect(problemOf(await call("GET", health(slug)))).toBe("tenant-not-found");
     await moveTo("test-1");
-  });
-
-  it("is closed by a database that says it is somebody else's", async () => {
-    const [one, other] = [await newTenant("mixed-up"), await newTenant("mixed-in")];
-    const rows = await bindings.CONTROL_DB.prepare(
-      "SELECT slug, binding FROM tenants WHERE slug LIKE 'mixed-%'",
-    ).all<{ slug: string; binding: string }>();
-    const bindingOf = (slug: string) =>
-      rows.results.find((row) => row.slug === slug)?.binding as string;
-    const crossed = openWorker({ [bindingOf(one.slug)]: bindings[bindingOf(other.slug)] });
-    vi.useFakeTimers({ toFake: ["Date"] });
-    vi.setSystemTime(Date.now() + 10_000);
-    const reply = await crossed.call("GET", `${one.api}/auth/me`, { token: one.admin.token });
-    expect(reply.status).toBe(500);
-    expect(reply.text).not.toContain(other.id);
   });
 });

@@ -4,7 +4,7 @@ import { newId } from "../../../src/platform/ids.ts";
 import { TENANT_MIGRATIONS } from "../../../src/platform/tenancy/migrations.ts";
 import { migrate } from "../../../src/platform/tenancy/migrator.ts";
 import { call, PASSWORD, problemOf, signIn } from "../../support/client.ts";
-import { type Around, LOST_TEXTS } from "../../support/d1.ts";
+import { type Around, LOST_TEXTS, wrapD1 } from "../../support/d1.ts";
 import { times } from "../../support/registration.ts";
 import {
   bindings,
@@ -29,12 +29,16 @@ async function oldTenant(slug: string, versions: { database: number; registry: n
   const email = `admin@${slug}.test`;
   await database.batch([
     database
-      .prepare("INSERT INTO realm VALUES (?, ?, 'active', ?, ?, 1)")
+      .prepare(
+        `INSERT INTO realm (id, name, status, created_at, updated_at, version)
+          VALUES (?, ?, 'active', ?, ?, 1)`,
+      )
       .bind(id, `Company ${slug}`, now, now),
     database
       .prepare(
-        `INSERT INTO users (id, email, first_name, last_name, role, password_hash, created_at,
-          updated_at, version) VALUES (?, ?, 'Ada', 'Admin', 'admin', ?, ?, ?, 1)`,
+        `INSERT INTO users (id, email, first_name, last_name, role, password_hash,
+          password_version, created_at, updated_at, version)
+          VALUES (?, ?, 'Ada', 'Admin', 'admin', ?, 1, ?, ?, 1)`,
       )
       .bind(user, email, await hashPassword(PASSWORD, { ln: 4, r: 8, p: 5 }), now, now),
   ]);
@@ -110,6 +114,21 @@ describe("a tenant on an older schema", () => {
     expect(await versionOf(database)).toBe(NEWEST);
     expect((await registryOf("not-noted"))?.schema_version).toBe(NEWEST);
     expect(await notedMigrations(id)).toBe(1);
+  });
+
+  it("whose connection is lost twice is migrated at the third try", async () => {
+    const database = databaseOf(`TENANT_DB_0${180 + taken++}`);
+    let lost = 0;
+    const shaky = wrapD1(database, async (_, run) => {
+      if (lost++ < 2) throw new Error(LOST_TEXTS[0]);
+      return run();
+    });
+    const wait = vi.spyOn(scheduler, "wait").mockResolvedValue(undefined);
+    expect(await migrate(shaky, TENANT_MIGRATIONS)).toBe(NEWEST);
+    // Not at once, nor with everybody else who lost it.
+    expect(wait).toHaveBeenCalledTimes(2);
+    wait.mockRestore();
+    expect(await versionOf(database)).toBe(NEWEST);
   });
 
   it("whose database is down is told to come back, and is migrated then", async () => {

@@ -151,6 +151,67 @@ describe("suspending a tenant", () => {
     expect(await statusOf(slug)).toBe("active");
   });
 
+  it("told late and cut off, does not stay suspended either, nor is it told twice", async () => {
+    const { id, slug } = await newTenant("overtaken-and-cut");
+    const binding = (await registryOf(slug))?.binding;
+    const gate = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    let isCut = false;
+    // The suspension's word arrives late, and what would have come after it never does.
+    const slow = openWorker(
+      wrapAll((name) => async (trip, run) => {
+        if (isCut) throw new Error("D1_ERROR: the isolate is gone: SQLITE_ERROR");
+        if (name !== binding || trip.kind !== "batch") return run();
+        held.resolve();
+        await gate.promise;
+        await run();
+        isCut = true;
+        throw new Error("D1_ERROR: the isolate is gone: SQLITE_ERROR");
+      }),
+    );
+    const suspending = asOperator(id, "suspend", slow.call);
+    await held.promise;
+    expect((await asOperator(id, "activate")).status).toBe(200);
+    gate.resolve();
+    await suspending;
+    expect(await statusOf(slug)).toBe("active");
+    expect(await registryOf(slug)).toMatchObject({ state: "active", unsynced_since: null });
+    const told = "SELECT count(*) FROM audit_log WHERE action LIKE 'tenant.%ed'";
+    const before = await firstValue(await databaseOfTenant(slug), told);
+    await tick();
+    expect(await statusOf(slug)).toBe("active");
+    expect(await firstValue(await databaseOfTenant(slug), told)).toBe(before);
+  });
+
+  it("does not count as heard when another move has come since", async () => {
+    const { id, slug } = await newTenant("moved-on");
+    const binding = (await registryOf(slug))?.binding;
+    const gate = Promise.withResolvers<void>();
+    const held = Promise.withResolvers<void>();
+    let controlBatches = 0;
+    // The tenant has heard of the suspension; that the registry may forget it is held up.
+    const slow = openWorker(
+      wrapAll((name) => async (trip, run) => {
+        if (name === "CONTROL_DB" && trip.kind === "batch" && ++controlBatches === 2) {
+          held.resolve();
+          await gate.promise;
+        }
+        return run();
+      }),
+    );
+    const suspending = asOperator(id, "suspend", slow.call);
+    await held.promise;
+    const deaf = openWorker(wrapAll((name) => (name === binding ? down : through)));
+    expect((await asOperator(id, "activate", deaf.call)).status).toBe(200);
+    gate.resolve();
+    expect((await suspending).status).toBe(200);
+    expect((await registryOf(slug))?.unsynced_since).toBeTypeOf("number");
+    expect(await statusOf(slug)).toBe("suspended");
+    await tick();
+    expect(await registryOf(slug)).toMatchObject({ state: "active", unsynced_since: null });
+    expect(await statusOf(slug)).toBe("active");
+  });
+
   it("is for states that allow it", async () => {
     const { id, api, admin } = await newTenant("moving");
     const gone = await call("DELETE", `${api}/tenants/current`, { token: admin.token });

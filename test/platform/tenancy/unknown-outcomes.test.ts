@@ -109,10 +109,12 @@ describe("a commit whose connection is lost", () => {
     },
     "fail to sign in": async () => {
       const email = `nobody-${++serial}@lossy.test`;
+      // A network of its own, as failures of one are summed in one row.
+      const ip = `10.${serial >> 8}.${serial & 255}.1`;
       return {
         method: "POST",
         path: "/auth/login",
-        options: { body: { email, password: PASSWORD } },
+        options: { body: { email, password: PASSWORD }, ip },
         action: "session.sign_in_failed",
         made: () =>
           count("SELECT coalesce(max(failures), 0) FROM sign_in_failures WHERE email = ?", email),

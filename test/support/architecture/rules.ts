@@ -1,4 +1,4 @@
-/** The import rules of the design, each a function from modules to the violations it finds. */
+/** The rules on who may import whom, each a function from modules to the violations it finds. */
 import type { Module, ModuleImport } from "./modules.ts";
 
 type Rule = (modules: readonly Module[]) => string[];

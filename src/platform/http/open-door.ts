@@ -1,9 +1,7 @@
 import type { MiddlewareHandler } from "hono";
-import type { AppEnv } from "../http/context.ts";
 import { Failure } from "../problems.ts";
-import { enterTenant } from "./enter.ts";
-import { doorOf } from "./host.ts";
-import { platformCtx } from "./tenancy.ts";
+import { doorOf, enterTenant, platformCtx } from "../tenancy/index.ts";
+import type { AppEnv } from "./context.ts";
 
 /**
  * Finds whose door the request came to and opens that realm. The host decides, and nothing else:

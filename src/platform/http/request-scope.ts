@@ -1,0 +1,47 @@
+import type { MiddlewareHandler } from "hono";
+import { settingsOf } from "../../env.ts";
+import { newId } from "../ids.ts";
+import { createLogger } from "../observe/logger.ts";
+import { createMeter } from "../observe/meter.ts";
+import { traceIdOf } from "../observe/trace.ts";
+import { createTenancy } from "../tenancy/index.ts";
+import type { AppEnv } from "./context.ts";
+
+/** An incoming request id is kept if it could be one of somebody's, and cannot break a log line. */
+const REQUEST_ID = /^[\w.:-]{8,128}$/;
+
+/** Letters of a `User-Agent` that are kept. */
+const USER_AGENT_LETTERS = 256;
+
+/** What a request has from its first moment on: id, logger, meter and seat. */
+export function requestScope(): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const incoming = c.req.header("x-request-id");
+    const id = incoming && REQUEST_ID.test(incoming) ? incoming : newId("request");
+    c.set("requestId", id);
+    const settings = settingsOf(c.env);
+    const log = createLogger(
+      { level: settings.LOG_LEVEL, redaction: settings.LOG_REDACTION === "on" },
+      { request_id: id, trace_id: traceIdOf(c.req.header("traceparent")) },
+    );
+    const meter = createMeter();
+    c.set("log", log);
+    c.set("meter", meter);
+    const tenancy = createTenancy({
+      env: c.env,
+      settings,
+      log,
+      meter,
+      readOnly: c.req.method === "GET" || c.req.method === "HEAD",
+      bookmark: c.req.header("x-d1-bookmark") ?? null,
+    });
+    const request = {
+      id,
+      ip: c.req.header("cf-connecting-ip") ?? "unknown",
+      userAgent: (c.req.header("user-agent") ?? "").slice(0, USER_AGENT_LETTERS),
+    };
+    c.set("seat", { settings, tenancy, principal: { kind: "anonymous" }, request, log });
+    await next();
+    c.header("x-request-id", id);
+  };
+}
