@@ -9,6 +9,8 @@ export interface Random {
   /** Whether something of this probability happens. */
   chance(probability: number): boolean;
   pick<T>(from: readonly T[]): T;
+  /** A generator of its own for the nth of many at once: its choices do not depend on the others'. */
+  fork(nth: number): Random;
 }
 
 /** A generator (mulberry32) with a fresh seed, which it prints under `name`. */
@@ -16,6 +18,13 @@ export function seededRandom(name: string): Random {
   const seed = FIXED_SEED ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
   // Not console.info: that belongs to the log scan.
   console.log(`random "${name}": seed ${seed}`);
+  return generator(seed);
+}
+
+/** Knuth's multiplicative hashing constant: forks of neighbouring numbers start far apart. */
+const APART = 0x9e3779b1;
+
+function generator(seed: number): Random {
   let state = seed;
   const next = () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -30,5 +39,6 @@ export function seededRandom(name: string): Random {
       if (from.length === 0) throw new RangeError("There is nothing to pick from.");
       return from[Math.floor(next() * from.length)] as (typeof from)[number];
     },
+    fork: (nth) => generator((seed + Math.imul(nth + 1, APART)) | 0),
   };
 }

@@ -6,7 +6,7 @@ import { migrate } from "./migrator.ts";
 import { poolDatabase } from "./pool.ts";
 import { tenants } from "./registry.tables.ts";
 import { write } from "./statements.ts";
-import { internalsOf, platformCtx, type Seat } from "./tenancy.ts";
+import { internalsOf, jobSeat, platformCtx, type Seat } from "./tenancy.ts";
 
 /** The schema that this release is written for. */
 export const SCHEMA_VERSION = TENANT_MIGRATIONS.length;
@@ -17,7 +17,8 @@ export const SCHEMA_VERSION = TENANT_MIGRATIONS.length;
  */
 export async function catchUp(seat: Seat, route: TenantRoute): Promise<void> {
   if (route.schemaVersion >= SCHEMA_VERSION - 1) return;
-  await bringUpToDate(seat, route);
+  // Whoever happens to come first asked for something else: it is not their doing.
+  await bringUpToDate(jobSeat(seat.tenancy, "schema.catch_up", seat.request.id), route);
   forgetRoute(route.slug);
 }
 

@@ -101,6 +101,12 @@ describe("a tenant on an older schema", () => {
     expect(await versionOf(database)).toBe(NEWEST);
     expect((await registryOf("two-behind"))?.schema_version).toBe(NEWEST);
     expect(await notedMigrations(id)).toBe(1);
+    // By nobody's doing: who happened to come first has no place in the platform's log.
+    const noted = `SELECT principal || data FROM audit_log JOIN audit_private ON audit_id = id
+      WHERE action = 'tenant.migrated' AND target = ?`;
+    expect(await firstValue(bindings.CONTROL_DB, noted, id)).toMatch(
+      /^job:schema\.catch_up.*"ip":""/,
+    );
     await works(api, email);
     expect(await notedMigrations(id)).toBe(1);
   });
