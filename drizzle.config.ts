@@ -3,7 +3,8 @@ import { defineConfig } from "drizzle-kit";
 /** Tables that every realm has: tenants and the platform itself. */
 const realm = [
   "./src/platform/tenancy/realm.tables.ts",
-  "./src/platform/tenancy/ledger.tables.ts",
+  "./src/platform/tenancy/audit.tables.ts",
+  "./src/platform/tenancy/idempotency.tables.ts",
   "./src/platform/access/access.tables.ts",
   "./src/features/users/users.tables.ts",
   "./src/features/sessions/sessions.tables.ts",

@@ -6,7 +6,7 @@ import { createMeter } from "../../src/platform/observe/meter.ts";
 import {
   createTenancy,
   enterTenant,
-  jobSeat,
+  jobScope,
   platformCtx,
 } from "../../src/platform/tenancy/index.ts";
 import { bindings } from "./worker.ts";
@@ -17,7 +17,7 @@ export function jobCtx(env: Bindings = bindings): PlatformCtx {
   const log = createLogger({ level: settings.LOG_LEVEL });
   const meter = createMeter();
   const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
-  return platformCtx(jobSeat(tenancy, "test", newId("request")));
+  return platformCtx(jobScope(tenancy, "test", newId("request")));
 }
 
 /** A context inside a tenant, as a job has it. */

@@ -25,7 +25,7 @@ import {
 } from "../users/index.ts";
 import { readRefreshToken, readSignIn } from "./auth.repository.ts";
 import type { SignIn, Tokens } from "./auth.schemas.ts";
-import { issueTokens } from "./tokens.ts";
+import { issueTokens } from "./issue-tokens.ts";
 
 /** The parent of the current token, shown within this time of its exchange, is no theft: ms. */
 const SUPERSEDED_MS = 10_000;

@@ -4,7 +4,7 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { platformCtx, type RealmDb, realm } from "../../platform/tenancy/index.ts";
 
 /** How long a part may take to answer, in ms. One in trouble often does not fail, but hang. */
-const PATIENCE_MS = 1_000;
+const CONTROL_TIMEOUT_MS = 1_000;
 
 export type ServiceState = "ok" | "down";
 
@@ -31,7 +31,11 @@ async function ask(ctx: Ctx, name: string, db: RealmDb): Promise<ServiceState> {
       (reader) => reader.select({ id: realm.id }).from(realm).limit(1),
       "primary",
     );
-    await inTime(asked, PATIENCE_MS, () => new Error(`no answer within ${PATIENCE_MS} ms`));
+    await inTime(
+      asked,
+      CONTROL_TIMEOUT_MS,
+      () => new Error(`no answer within ${CONTROL_TIMEOUT_MS} ms`),
+    );
     return "ok";
   } catch (error) {
     ctx.log.error("part is down", { part: name, ...errorFields(error) });

@@ -25,7 +25,7 @@ export function createReference(registry: Registry): Router {
   router.get("/openapi.json", async (c) => {
     c.set("route", "/openapi.json");
     const scope = c.get("ctx").realm.slug === null ? "platform" : "tenant";
-    const { text, tag } = await documents(scope, c.get("seat").settings.VERSION);
+    const { text, tag } = await documents(scope, c.get("scope").settings.VERSION);
     const headers = { "content-type": "application/json", "cache-control": "no-cache", etag: tag };
     if (!isFresh(c.req.header("if-none-match"), tag)) return c.body(text, 200, headers);
     return c.body(null, 304, headers);

@@ -26,7 +26,7 @@ export type Authenticator = (ctx: Ctx, authorization: string | undefined) => Pro
  * How long an isolate may believe what it read, in ms: sign-out, deletion, suspension and a role
  * change take effect everywhere within this time.
  */
-const BELIEVED_MS = 5_000;
+const CALLER_TTL_MS = 5_000;
 /** Callers and tokens remembered per isolate. */
 const KEPT = 5_000;
 
@@ -80,7 +80,7 @@ function recall(ctx: Ctx, hint: TokenHint): Remembered | undefined {
 }
 
 async function ask(ctx: Ctx, hint: TokenHint, read: CallerReader): Promise<Remembered> {
-  const until = Date.now() + BELIEVED_MS;
+  const until = Date.now() + CALLER_TTL_MS;
   const state = await read(ctx, hint);
   if (state.realmId !== ctx.realm.id) {
     throw new Error(`The database of ${ctx.realm.id} says that it is ${state.realmId}'s.`);
@@ -99,7 +99,7 @@ async function claimsOf(
   if (seen && Date.now() < seen.until) return seen.claims;
   const claims = await verifyAccessToken(token, await importPublic(publicJwk), ctx.realm.origin);
   if (!claims) return null;
-  const until = Math.min(Date.now() + BELIEVED_MS, claims.exp * 1_000);
+  const until = Math.min(Date.now() + CALLER_TTL_MS, claims.exp * 1_000);
   tokens.set(key, { claims, until });
   return claims;
 }

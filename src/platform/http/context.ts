@@ -4,7 +4,7 @@ import type { Authenticator } from "../access/authenticate.ts";
 import type { Ctx } from "../context.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
-import type { Seat } from "../tenancy/index.ts";
+import type { RequestScope } from "../tenancy/index.ts";
 
 /** What the middleware of the app leaves for the endpoints. */
 export interface AppEnv {
@@ -13,7 +13,7 @@ export interface AppEnv {
     requestId: string;
     log: Logger;
     meter: Meter;
-    seat: Seat;
+    scope: RequestScope;
     /** The realm behind the door; its principal is anonymous until the endpoint knows better. */
     ctx: Ctx;
     authenticate: Authenticator;

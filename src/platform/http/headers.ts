@@ -33,7 +33,7 @@ export function securityHeaders(): MiddlewareHandler<AppEnv> {
 export function crossOrigin(): MiddlewareHandler<AppEnv> {
   return cors({
     origin: (origin, c) => {
-      const { settings } = (c as { get(name: "seat"): AppEnv["Variables"]["seat"] }).get("seat");
+      const { settings } = (c as { get(name: "scope"): AppEnv["Variables"]["scope"] }).get("scope");
       return settings.CORS_ORIGINS.includes(origin) ? origin : null;
     },
     allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],

@@ -9,10 +9,13 @@ import type { AppEnv } from "./context.ts";
  */
 export function openDoor(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const seat = c.get("seat");
-    const door = doorOf(new URL(c.req.url).hostname, seat.settings.BASE_URL.hostname);
+    const scope = c.get("scope");
+    const door = doorOf(new URL(c.req.url).hostname, scope.settings.BASE_URL.hostname);
     if (door.kind === "unknown") throw new Failure("tenant-not-found");
-    c.set("ctx", door.kind === "platform" ? platformCtx(seat) : await enterTenant(seat, door.slug));
+    c.set(
+      "ctx",
+      door.kind === "platform" ? platformCtx(scope) : await enterTenant(scope, door.slug),
+    );
     await next();
   };
 }

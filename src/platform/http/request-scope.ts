@@ -13,7 +13,7 @@ const REQUEST_ID = /^[\w.:-]{8,128}$/;
 /** Letters of a `User-Agent` that are kept. */
 const USER_AGENT_LETTERS = 256;
 
-/** What a request has from its first moment on: id, logger, meter and seat. */
+/** What a request has from its first moment on: id, logger, meter and scope. */
 export function requestScope(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const incoming = c.req.header("x-request-id");
@@ -40,7 +40,7 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
       ip: c.req.header("cf-connecting-ip") ?? "unknown",
       userAgent: (c.req.header("user-agent") ?? "").slice(0, USER_AGENT_LETTERS),
     };
-    c.set("seat", { settings, tenancy, principal: { kind: "anonymous" }, request, log });
+    c.set("scope", { settings, tenancy, principal: { kind: "anonymous" }, request, log });
     await next();
     c.header("x-request-id", id);
   };

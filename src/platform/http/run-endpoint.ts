@@ -94,7 +94,7 @@ async function readInput<
   // An id that cannot be one names nothing.
   if (params && !params.success) throw new Failure("not-found");
   const query = endpoint.query && validate(endpoint.query, onlyValues(c.req.queries()), "?");
-  const json = endpoint.body && (await readJson(c.req.raw, c.get("seat").settings.MAX_BODY_BYTES));
+  const json = endpoint.body && (await readJson(c.req.raw, c.get("scope").settings.MAX_BODY_BYTES));
   // For development only: production refuses this level (see env.ts).
   c.get("log").debug("input", { authorization: c.req.header("authorization"), body: json });
   const body = endpoint.body && validate(endpoint.body, json, "");

@@ -5,7 +5,7 @@ import { newId } from "../ids.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { createMeter, tripFields } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
-import { createTenancy, jobSeat, platformCtx } from "../tenancy/index.ts";
+import { createTenancy, jobScope, platformCtx } from "../tenancy/index.ts";
 
 /** Work that a Cron Trigger starts. */
 export interface Schedule {
@@ -36,7 +36,7 @@ export async function runSchedules(
     const meter = createMeter();
     const startedAt = Date.now();
     const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
-    const ctx = platformCtx(jobSeat(tenancy, name, requestId));
+    const ctx = platformCtx(jobScope(tenancy, name, requestId));
     let status = "ok";
     try {
       await run(ctx);

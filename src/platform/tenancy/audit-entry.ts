@@ -6,8 +6,8 @@ import { fingerprint } from "../crypto/fingerprint.ts";
 import { randomToken } from "../crypto/random.ts";
 import { newId } from "../ids.ts";
 import { networkOf } from "../network.ts";
+import { auditLog, auditPrivate, auditSums } from "./audit.tables.ts";
 import type { PreparedSql } from "./database.ts";
-import { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 import { prepare } from "./statements.ts";
 
 /** What a commit says of itself. */

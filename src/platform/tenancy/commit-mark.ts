@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
+import { commitMarks } from "./audit.tables.ts";
 import type { PreparedSql } from "./database.ts";
-import { commitMarks } from "./ledger.tables.ts";
 import { write } from "./statements.ts";
 
 /** How long a mark is kept in milliseconds: its commit is tried again for seconds at most. */

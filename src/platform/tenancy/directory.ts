@@ -22,7 +22,7 @@ const STALE_MS = 600_000;
 /** An unknown host, or a tenant on its way, is asked for again soon; so is a silent registry. */
 const BRIEF_MS = 2_000;
 /** How long a request whose tenant is known waits for the registry, in ms. */
-const PATIENCE_MS = 1_000;
+const CONTROL_TIMEOUT_MS = 1_000;
 /** Routes kept per isolate, a few hundred bytes each. */
 const KEPT = 10_000;
 /** Unknown hosts kept per isolate. Anybody can make up any number of them. */
@@ -67,7 +67,7 @@ export async function findRoute(
   if (stale) beQuiet(slug, stale);
   try {
     const asked = lookUp(control, slug);
-    const route = await (stale ? inTime(asked, PATIENCE_MS, silent) : asked);
+    const route = await (stale ? inTime(asked, CONTROL_TIMEOUT_MS, silent) : asked);
     if (forgotten === before) remember(slug, route);
     return route;
   } catch (error) {

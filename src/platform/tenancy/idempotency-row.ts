@@ -1,7 +1,7 @@
 import { eq, sql } from "drizzle-orm";
 import type { IdempotencyClaim } from "../context.ts";
 import type { PreparedSql, RealmDb } from "./database.ts";
-import { idempotencyKeys } from "./ledger.tables.ts";
+import { idempotencyKeys } from "./idempotency.tables.ts";
 import { write } from "./statements.ts";
 
 /** How long an answer is given again: 24 hours in milliseconds. */

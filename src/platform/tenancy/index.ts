@@ -1,11 +1,12 @@
 /** The face of tenancy. Outside this folder nothing else of it may be imported. */
+
+export { auditLog, auditPrivate, auditSums } from "./audit.tables.ts";
 export { bookmarkFor } from "./bookmarks.ts";
 export { commit, commitAside } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
 export { enterTenant } from "./enter.ts";
 export { doorOf, tenantOrigin } from "./host.ts";
 export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
-export { auditLog, auditPrivate, auditSums } from "./ledger.tables.ts";
 export {
   claimTenant,
   provisionTenant,
@@ -19,9 +20,9 @@ export { syncPending, syncTenant } from "./state-sync.ts";
 export { type Step, write } from "./statements.ts";
 export {
   createTenancy,
-  jobSeat,
+  jobScope,
   PLATFORM,
   platformCtx,
-  type Seat,
+  type RequestScope,
   type Tenancy,
 } from "./tenancy.ts";

@@ -7,7 +7,7 @@ import { commit } from "./commit.ts";
 import { forgetRoute, type TenantRoute } from "./directory.ts";
 import { poolBindings } from "./pool.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
-import { bringUpToDate } from "./schema-version.ts";
+import { migrateTenant } from "./schema-version.ts";
 import { type Step, write } from "./statements.ts";
 import { internalsOf, openRoute } from "./tenancy.ts";
 
@@ -85,7 +85,7 @@ export async function provisionTenant(
   if (!tenant) return;
   if (tenant.state === "claimed") await advance(ctx, tenant, "claimed", "migrating");
   if (tenant.state !== "seeding") {
-    await bringUpToDate(ctx, tenant);
+    await migrateTenant(ctx, tenant);
     await advance(ctx, tenant, "migrating", "seeding");
   }
   await seed(await openRoute(ctx, tenant), tenant.pendingSeed ?? "");

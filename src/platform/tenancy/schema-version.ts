@@ -6,7 +6,7 @@ import { migrate } from "./migrator.ts";
 import { poolDatabase } from "./pool.ts";
 import { tenants } from "./registry.tables.ts";
 import { write } from "./statements.ts";
-import { internalsOf, jobSeat, platformCtx, type Seat } from "./tenancy.ts";
+import { internalsOf, jobScope, platformCtx, type RequestScope } from "./tenancy.ts";
 
 /** The schema that this release is written for. */
 export const SCHEMA_VERSION = TENANT_MIGRATIONS.length;
@@ -15,19 +15,19 @@ export const SCHEMA_VERSION = TENANT_MIGRATIONS.length;
  * A release runs on its schema and on the one before. A tenant that is older still, because the
  * fleet's migration has not reached it, is migrated when it is first touched.
  */
-export async function catchUp(seat: Seat, route: TenantRoute): Promise<void> {
+export async function migrateIfBehind(scope: RequestScope, route: TenantRoute): Promise<void> {
   if (route.schemaVersion >= SCHEMA_VERSION - 1) return;
   // Whoever happens to come first asked for something else: it is not their doing.
-  await bringUpToDate(jobSeat(seat.tenancy, "schema.catch_up", seat.request.id), route);
+  await migrateTenant(jobScope(scope.tenancy, "schema.catch_up", scope.request.id), route);
   forgetRoute(route.slug);
 }
 
 /** Migrates a tenant's database and notes its version in the registry; of many at once, one does. */
-export async function bringUpToDate(seat: Seat, route: TenantRoute): Promise<void> {
-  const { env } = internalsOf(seat.tenancy);
+export async function migrateTenant(scope: RequestScope, route: TenantRoute): Promise<void> {
+  const { env } = internalsOf(scope.tenancy);
   const schemaVersion = await migrate(poolDatabase(env, route.binding), TENANT_MIGRATIONS);
   await commit(
-    platformCtx(seat),
+    platformCtx(scope),
     [
       {
         statement: write

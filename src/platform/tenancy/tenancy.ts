@@ -58,35 +58,35 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 }
 
 /** The parts of a context that do not depend on the realm, and from which one the caller comes. */
-export type Seat = Pick<Ctx, "settings" | "tenancy" | "principal" | "request" | "log"> &
+export type RequestScope = Pick<Ctx, "settings" | "tenancy" | "principal" | "request" | "log"> &
   Partial<Pick<Ctx, "realm" | "visitorFrom">>;
 
-/** A seat for a job: no caller, no request. */
-export function jobSeat(tenancy: Tenancy, name: string, requestId: string): Seat {
+/** A scope for a job: no caller, no request. */
+export function jobScope(tenancy: Tenancy, name: string, requestId: string): RequestScope {
   const { settings, log } = internalsOf(tenancy);
   const request: RequestFacts = { id: requestId, ip: "", userAgent: "" };
   return { settings, tenancy, principal: { kind: "job", name }, request, log };
 }
 
-/** The seat, in the platform's own realm. A claim on an answer belongs to another realm's commit. */
-export function platformCtx(seat: Seat): PlatformCtx {
-  const { control, settings } = internalsOf(seat.tenancy);
+/** The scope, in the platform's own realm. A claim on an answer belongs to another realm's commit. */
+export function platformCtx(scope: RequestScope): PlatformCtx {
+  const { control, settings } = internalsOf(scope.tenancy);
   const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
-  const { tenancy, principal, request, log } = seat;
-  const visitor = visitorOf(seat, PLATFORM);
+  const { tenancy, principal, request, log } = scope;
+  const visitor = visitorOf(scope, PLATFORM);
   return { settings, tenancy, principal, request, ...visitor, log, realm, db: control };
 }
 
 /** Where the caller is signed in, for a context of this realm; nothing when it is here. */
-function visitorOf(seat: Seat, realmId: string): Pick<Ctx, "visitorFrom"> {
-  const home = seat.visitorFrom ?? seat.realm?.id;
-  const visits = seat.principal.kind === "user" && home !== undefined && home !== realmId;
+function visitorOf(scope: RequestScope, realmId: string): Pick<Ctx, "visitorFrom"> {
+  const home = scope.visitorFrom ?? scope.realm?.id;
+  const visits = scope.principal.kind === "user" && home !== undefined && home !== realmId;
   return visits ? { visitorFrom: home } : {};
 }
 
-/** The seat, inside the tenant that a route leads to. For `platform/tenancy` alone. */
-export async function openRoute(seat: Seat, route: TenantRoute): Promise<TenantCtx> {
-  const { env, settings, log, meter, readOnly, bookmark } = internalsOf(seat.tenancy);
+/** The scope, inside the tenant that a route leads to. For `platform/tenancy` alone. */
+export async function openRoute(scope: RequestScope, route: TenantRoute): Promise<TenantCtx> {
+  const { env, settings, log, meter, readOnly, bookmark } = internalsOf(scope.tenancy);
   const seen = await readBookmark(settings.MASTER_KEY, route.id, bookmark);
   const db = open<TenantDb>({
     realmId: route.id,
@@ -96,9 +96,9 @@ export async function openRoute(seat: Seat, route: TenantRoute): Promise<TenantC
     trips: "tenantTrips",
     start: readOnly ? (seen ?? "first-unconstrained") : "first-primary",
   });
-  const { tenancy, principal, request } = seat;
+  const { tenancy, principal, request } = scope;
   const origin = tenantOrigin(route.slug, settings.BASE_URL);
   const realm: Realm = { id: route.id, slug: route.slug, origin };
-  const visitor = visitorOf(seat, route.id);
-  return { settings, tenancy, principal, request, ...visitor, log: seat.log, realm, db };
+  const visitor = visitorOf(scope, route.id);
+  return { settings, tenancy, principal, request, ...visitor, log: scope.log, realm, db };
 }

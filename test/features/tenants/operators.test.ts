@@ -16,7 +16,7 @@ import { databaseOfTenant, firstValue, tick } from "../../support/worker.ts";
 
 const API = `${PLATFORM_ORIGIN}/api/v1`;
 /** What an isolate believes of a caller is asked again after this. */
-const BELIEVED_MS = 5_000;
+const CALLER_TTL_MS = 5_000;
 
 describe("tenants, to operators", () => {
   let operator: Caller;
@@ -155,7 +155,7 @@ describe("tenants, to operators", () => {
     expect((await me(tenant)).status).toBe(200);
     const suspended = await as("POST", `/tenants/${tenant.id}/suspend`);
     expect(suspended.json).toMatchObject({ status: "suspended", state: "suspended" });
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     const refused = await me(tenant);
     expect(refused.status).toBe(403);
     expect(problemOf(refused)).toBe("tenant-suspended");
@@ -167,7 +167,7 @@ describe("tenants, to operators", () => {
     });
     expect(problemOf(refresh)).toBe("tenant-suspended");
     expect((await as("POST", `/tenants/${tenant.id}/activate`)).json.status).toBe("active");
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     expect((await me(tenant)).status).toBe(200);
     expect(await actionsOn(tenant.id)).toEqual(
       expect.arrayContaining(["tenant.state_changed", "tenant.state_synced"]),
@@ -177,13 +177,13 @@ describe("tenants, to operators", () => {
   it("deactivated, are nowhere to be found, keep their slug, and may come back", async () => {
     const tenant = await newTenant();
     expect((await as("DELETE", `/tenants/${tenant.id}`)).status).toBe(204);
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     expect(problemOf(await me(tenant))).toBe("tenant-not-found");
     expect((await as("GET", `/tenants/${tenant.id}`)).json.state).toBe("deactivated");
     expect(problemOf(await as("POST", "/tenants", company(tenant.slug)))).toBe("slug-taken");
     expect(problemOf(await as("POST", `/tenants/${tenant.id}/suspend`))).toBe("tenant-state");
     expect((await as("POST", `/tenants/${tenant.id}/activate`)).status).toBe(200);
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     expect((await me(tenant)).status).toBe(200);
   });
 
@@ -211,10 +211,10 @@ describe("tenants, to operators", () => {
       token: operator.token,
     });
     expect(suspended.json.state).toBe("suspended");
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     expect((await me(tenant)).status).toBe(200);
     await tick();
-    later(BELIEVED_MS);
+    later(CALLER_TTL_MS);
     expect(problemOf(await me(tenant))).toBe("tenant-suspended");
   });
 
