@@ -137,6 +137,21 @@ describe("a tenant that is not known", () => {
     expect(problemOf(await ask())).toBe("tenant-not-found");
   });
 
+  it("is not waited for longer than 5 seconds", { timeout: 10_000 }, async () => {
+    let reached = () => {};
+    const trip = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    silence = () => {
+      reached();
+      return new Promise(() => {});
+    };
+    const reply = worker.call("GET", `http://mute-${Date.now() % 100_000}.rowhouse.test/health`);
+    await trip;
+    vi.advanceTimersByTime(5 * SECOND);
+    expect(problemOf(await reply)).toBe("database-unavailable");
+  });
+
   it("is asked for every 2 seconds, and at once when it registers", async () => {
     const slug = `new-${Date.now() % 100_000}`;
     const ask = () => worker.call("GET", `http://${slug}.rowhouse.test/health`);

@@ -23,6 +23,8 @@ const STALE_MS = 600_000;
 const BRIEF_MS = 2_000;
 /** How long a request whose tenant is known waits for the registry, in ms. */
 const CONTROL_TIMEOUT_MS = 1_000;
+/** How long a request waits for the registry when nothing else can tell it where to go, in ms. */
+const COLD_TIMEOUT_MS = 5_000;
 /** Routes kept per isolate, a few hundred bytes each. */
 const KEPT = 10_000;
 /** Unknown hosts kept per isolate. Anybody can make up any number of them. */
@@ -66,8 +68,8 @@ export async function findRoute(
   // Set before asking, so that one asks. Should that request be cut off, another asks soon.
   if (stale) beQuiet(slug, stale);
   try {
-    const asked = lookUp(control, slug);
-    const route = await (stale ? inTime(asked, CONTROL_TIMEOUT_MS, silent) : asked);
+    const limit = stale ? CONTROL_TIMEOUT_MS : COLD_TIMEOUT_MS;
+    const route = await inTime(lookUp(control, slug), limit, silent);
     if (forgotten === before) remember(slug, route);
     return route;
   } catch (error) {
