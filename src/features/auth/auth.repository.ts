@@ -35,10 +35,9 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         ),
     "primary",
   );
-  if (!row) throw new Error(`The database of ${ctx.realm.id} has no realm row.`);
-  const { realmId, realmStatus, userId, email, role, publicJwk } = row;
+  const { realmStatus, userId, email, role, publicJwk } = requireOwn(ctx.db, row);
   const user = userId && email && role ? { id: userId, email, role } : null;
-  return { realmId, realmStatus, user, publicJwk };
+  return { realmStatus, user, publicJwk };
 };
 
 const network = alias(signInFailures, "network_failures");

@@ -7,7 +7,7 @@ import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
 import { networkOf } from "../../platform/network.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, enterTenant, type Step } from "../../platform/tenancy/index.ts";
+import { commit, commitAside, enterTenant, type Step } from "../../platform/tenancy/index.ts";
 import {
   endSession,
   endSessionsOf,
@@ -71,7 +71,7 @@ export async function signIn(here: Ctx, input: z.output<typeof SignIn>): Promise
   );
   if (!user) throw new Failure("invalid-credentials");
   const upgrade = proof.outdated ? await upgradeOf(ctx, input.password) : undefined;
-  const deviceToken = known.device === null ? newDeviceToken() : (input.device_token as string);
+  const deviceToken = (known.device && input.device_token) || newDeviceToken();
   return enter(ctx, user, deviceToken, proof.steps, upgrade);
 }
 
@@ -163,7 +163,7 @@ export async function signOut(ctx: SignedIn, all: boolean): Promise<void> {
 }
 
 async function endStolen(ctx: SignedIn, sessionId: string): Promise<void> {
-  await commit(
+  await commitAside(
     ctx,
     [endSession(sessionId)],
     [{ action: "session.refresh_token_reused", target: sessionId, whenChanged: "sessions.end" }],

@@ -48,9 +48,8 @@ const DAY_MS = 86_400_000;
 /**
  * Registers a company: slug, database, keys and admin, who is signed in. The tenant is usable when
  * this returns.
- * @throws Failure `registration-closed`, `invalid-invitation`, `registration-limit`, `slug-reserved`,
- * `slug-taken`,
- * `pool-exhausted`, `validation-failed`, `overloaded`
+ * @throws Failure `registration-closed`, `invalid-invitation`, `registration-limit`,
+ * `slug-reserved`, `slug-taken`, `pool-exhausted`, `validation-failed`, `overloaded`
  */
 export async function register(ctx: PlatformCtx, input: Input): Promise<Registered> {
   requireUsable(input);
