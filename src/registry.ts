@@ -1,12 +1,21 @@
 import { auditRouter } from "./features/audit/index.ts";
 import { authRouter } from "./features/auth/index.ts";
+import { eventsRouter } from "./features/events/index.ts";
 import { healthRouter } from "./features/health/index.ts";
 import { keysRouter } from "./features/keys/index.ts";
 import { registrationRouter, seedTenant } from "./features/registration/index.ts";
+import { servicesRouter } from "./features/services/index.ts";
 import { sessionsRouter } from "./features/sessions/index.ts";
 import { currentTenantRouter, tenantsRouter } from "./features/tenants/index.ts";
 import { usersRouter } from "./features/users/index.ts";
+import {
+  inspectRouter,
+  receiveRouter,
+  webhookJobs,
+  webhookSchedules,
+} from "./features/webhooks/index.ts";
 import type { Router } from "./platform/http/router.ts";
+import type { QueueJob } from "./platform/jobs/consume.ts";
 import type { Schedule } from "./platform/jobs/schedules.ts";
 import { resumeProvisioning, syncPending } from "./platform/tenancy/index.ts";
 
@@ -19,6 +28,11 @@ export const routers: readonly Router[] = [
   currentTenantRouter,
   tenantsRouter,
   auditRouter,
+  servicesRouter,
+  eventsRouter,
+  // Its fixed paths stand before the slugs of services.
+  inspectRouter,
+  receiveRouter,
 ];
 
 /** Routers outside `/api/v1`: what operators' tools and standards expect at the root. */
@@ -32,4 +46,8 @@ export const schedules: readonly Schedule[] = [
     run: (ctx) => resumeProvisioning(ctx, seedTenant),
   },
   { name: "tenants.sync_state", cron: "* * * * *", run: syncPending },
+  ...webhookSchedules,
 ];
+
+/** Work that doorbells call a tenant to. */
+export const queueJobs: readonly QueueJob[] = [...webhookJobs];

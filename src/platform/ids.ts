@@ -10,6 +10,11 @@ export const ID_PREFIXES = {
   commit: "commit",
   request: "req",
   token: "token",
+  service: "service",
+  secret: "secret",
+  webhookEvent: "whevent",
+  event: "event",
+  lease: "lease",
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

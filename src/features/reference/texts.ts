@@ -6,6 +6,9 @@ export const TAGS = [
   { name: "Users", description: "The people of a tenant." },
   { name: "Tenant", description: "The tenant of this door." },
   { name: "Tenants", description: "All tenants, for operators." },
+  { name: "Services", description: "External systems that the tenant integrates." },
+  { name: "Webhooks", description: "What those systems send, and what became of it." },
+  { name: "Events", description: "What happened in the tenant's business." },
   { name: "Audit", description: "Who did what." },
   { name: "Service", description: "Whether the service is up, and where to look." },
 ];

@@ -1,0 +1,4 @@
+/** Webhooks that a tenant's services send: received once, processed once, replayed when asked. */
+export { inspectRouter } from "./inspect.routes.ts";
+export { webhookJobs, webhookSchedules } from "./jobs.ts";
+export { receiveRouter } from "./receive.routes.ts";

@@ -1,0 +1,95 @@
+import { allows } from "../../platform/access/permissions.ts";
+import type { SignedIn, TenantCtx } from "../../platform/context.ts";
+import { type Page, paginate } from "../../platform/pagination.ts";
+import { Failure } from "../../platform/problems.ts";
+import { findPayload, type PayloadRow } from "./drain.repository.ts";
+import {
+  type AttemptRow,
+  countByState,
+  type EventFilters,
+  type EventRow,
+  findReceived,
+  listAttempts,
+  listReceived,
+  oldestDue,
+  pulse,
+} from "./inspect.repository.ts";
+import { EVENT_STATES, type EventState } from "./states.ts";
+
+export type { EventRow } from "./inspect.repository.ts";
+
+/** From this age of what is due on, in ms, processing counts as delayed. */
+const DELAYED_MS = 300_000;
+
+export function listEvents(
+  ctx: TenantCtx,
+  query: EventFilters & { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<Page<EventRow>> {
+  const { limit, cursor, ...filters } = query;
+  return paginate(
+    ctx,
+    { list: "webhook_events", filters, limit, cursor },
+    (after, count) => listReceived(ctx.db, filters, after, count),
+    (row) => [row.id],
+  );
+}
+
+/** @throws Failure `not-found` */
+export async function getEvent(ctx: TenantCtx, id: string, from?: "primary"): Promise<EventRow> {
+  const event = await findReceived(ctx.db, id, from);
+  if (!event) throw new Failure("not-found");
+  return event;
+}
+
+/** An event with all that is kept of it. */
+export interface EventDetail {
+  readonly event: EventRow;
+  readonly attempts: readonly AttemptRow[];
+  /** Null where the caller may not see it, or it is not kept any more. */
+  readonly payload: PayloadRow | null;
+}
+
+/** @throws Failure `not-found` */
+export async function getEventDetail(ctx: SignedIn<TenantCtx>, id: string): Promise<EventDetail> {
+  const event = await getEvent(ctx, id);
+  const mayRead = allows(ctx.principal.role, "webhook_payloads:read");
+  const [attempts, payload] = await Promise.all([
+    listAttempts(ctx.db, id),
+    mayRead ? findPayload(ctx.db, id) : undefined,
+  ]);
+  return { event, attempts, payload: payload ?? null };
+}
+
+/** How receiving and processing are, as far as the caller may know. */
+export interface WebhookHealth {
+  readonly status: "ok" | "delayed";
+  readonly details: {
+    readonly counts: Readonly<Record<EventState, number>>;
+    readonly oldestPending: Date | null;
+    readonly consumerSeen: Date | null;
+  } | null;
+}
+
+export async function health(ctx: TenantCtx): Promise<WebhookHealth> {
+  const now = Date.now();
+  const dueSince = await oldestDue(ctx.db, now);
+  const status = dueSince !== null && now - dueSince > DELAYED_MS ? "delayed" : "ok";
+  const { principal } = ctx;
+  if (principal.kind !== "user" || !allows(principal.role, "webhooks:read")) {
+    return { status, details: null };
+  }
+  const [counted, { oldestPending, seenAt }] = await Promise.all([
+    countByState(ctx.db),
+    pulse(ctx.db),
+  ]);
+  const none = Object.fromEntries(EVENT_STATES.map((state) => [state, 0]));
+  const counts = Object.fromEntries(counted.map(({ status, events }) => [status, events]));
+  return {
+    status,
+    details: {
+      counts: { ...none, ...counts } as Record<EventState, number>,
+      oldestPending: oldestPending === null ? null : new Date(oldestPending),
+      consumerSeen: seenAt === null ? null : new Date(seenAt),
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { endpoint } from "../../platform/http/endpoint.ts";
+import { createRouter, mount } from "../../platform/http/router.ts";
+import { serviceParams } from "../services/index.ts";
+import { receive } from "./receive.service.ts";
+import { MOST_EVENTS, receiveBatch } from "./receive-batch.service.ts";
+import { sendTest } from "./send-test.service.ts";
+import { presentBatch, presentReceipt } from "./webhooks.present.ts";
+import { BatchReceipt, Receipt, TestEvent } from "./webhooks.schemas.ts";
+
+const TAG = "Webhooks";
+const REFUSALS = [
+  "invalid-signature",
+  "invalid-timestamp",
+  "content-too-large",
+  "malformed-json",
+  "malformed-request",
+  "outcome-unknown",
+] as const;
+
+export const receiveRouter = createRouter();
+
+mount(
+  receiveRouter,
+  endpoint({
+    method: "post",
+    path: "/webhooks/{service}",
+    operationId: "receiveWebhook",
+    summary: "Take in a webhook",
+    description:
+      "What is answered 2xx is stored, and takes effect once however often it is sent. A suspended " +
+      "tenant's webhooks are stored and held.",
+    tag: TAG,
+    doors: "tenant",
+    access: "signature",
+    params: serviceParams,
+    raw: {
+      description: "Whatever the service sends: the signature is checked over these very bytes.",
+      mediaTypes: ["application/json", "application/x-www-form-urlencoded"],
+    },
+    response: {
+      status: 202,
+      description: "It is stored.",
+      also: { 200: "It was stored before, or is a question that this answers." },
+      schema: Receipt,
+    },
+    problems: REFUSALS,
+    idempotency: "off",
+  }),
+  {
+    handle: (ctx, { params, raw }) => receive(ctx, params.service, raw),
+    present: (receipt) => ({
+      body: presentReceipt(receipt),
+      status: receipt.status === "accepted" ? 202 : 200,
+    }),
+  },
+);
+
+mount(
+  receiveRouter,
+  endpoint({
+    method: "post",
+    path: "/webhooks/{service}/batch",
+    operationId: "receiveWebhookBatch",
+    summary: "Take in many webhooks at once",
+    description: `One signed body of at most 1.5 MB: a list of at most ${MOST_EVENTS} events, or an \
+object with such a list as \`events\`. Each has its own outcome.`,
+    tag: TAG,
+    doors: "tenant",
+    access: "signature",
+    params: serviceParams,
+    raw: {
+      description: "The signed list: the signature is checked over these very bytes.",
+      mediaTypes: ["application/json"],
+    },
+    response: { status: 202, description: "What became of each.", schema: BatchReceipt },
+    problems: REFUSALS,
+    idempotency: "off",
+  }),
+  {
+    handle: (ctx, { params, raw }) => receiveBatch(ctx, params.service, raw),
+    present: (outcomes) => ({ body: presentBatch(outcomes) }),
+  },
+);
+
+mount(
+  receiveRouter,
+  endpoint({
+    method: "post",
+    path: "/webhooks/{service}/test",
+    operationId: "sendTestWebhook",
+    summary: "Send oneself a signed sample",
+    description: "It goes the whole way: verified, stored, processed.",
+    tag: TAG,
+    doors: "tenant",
+    access: "webhooks:write",
+    params: serviceParams,
+    body: TestEvent,
+    response: { status: 202, description: "It is stored.", schema: Receipt },
+    problems: ["outcome-unknown"],
+    idempotency: "off",
+  }),
+  {
+    handle: (ctx, { params, body }) => sendTest(ctx, params.service, body),
+    present: (receipt) => ({ body: presentReceipt(receipt) }),
+  },
+);

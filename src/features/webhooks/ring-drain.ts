@@ -1,0 +1,22 @@
+import type { Ctx } from "../../platform/context.ts";
+import { doorbell } from "../../platform/jobs/doorbell.ts";
+import { errorFields } from "../../platform/observe/logger.ts";
+
+/** Name of the job that processes a tenant's events. */
+export const DRAIN = "webhooks.drain";
+
+/**
+ * Tells a consumer that events are due. A bell that cannot be rung fails nothing: what is due stands
+ * in the database, and the sweeper finds it.
+ */
+export async function ringDrain(
+  ctx: Ctx,
+  options: { readonly again?: boolean; readonly delaySeconds?: number } = {},
+): Promise<void> {
+  const { again, delaySeconds } = options;
+  try {
+    await ctx.queues.ring(doorbell(DRAIN, ctx.realm, again ? { again } : {}), delaySeconds);
+  } catch (error) {
+    ctx.log.warn("doorbell not rung", { job: DRAIN, ...errorFields(error) });
+  }
+}

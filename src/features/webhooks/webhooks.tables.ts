@@ -1,0 +1,115 @@
+import { sql } from "drizzle-orm";
+import {
+  blob,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/sqlite-core";
+import { REJECTION_REASONS } from "./reasons.ts";
+import { EVENT_STATES, PAYLOAD_KINDS } from "./states.ts";
+
+/** Received webhooks. */
+export const webhookEvents = sqliteTable(
+  "webhook_events",
+  {
+    id: text("id").primaryKey(),
+    serviceId: text("service_id").notNull(),
+    /** The service's slug when it was received. */
+    service: text("service").notNull(),
+    type: text("type").notNull(),
+    /** The provider's id, if it gave one. */
+    providerId: text("provider_id"),
+    /** Digest of what makes the delivery the same as another; see `dedupe.ts`. */
+    dedupeKey: text("dedupe_key").notNull(),
+    /** Whether the provider's id had come before with another body. */
+    conflicting: integer("conflicting", { mode: "boolean" }).notNull(),
+    /** Whether the tenant sent it to itself. */
+    test: integer("test", { mode: "boolean" }).notNull(),
+    status: text("status", { enum: EVENT_STATES }).notNull(),
+    /** Whether somebody asked for it again after it had failed for good: it waits behind the others. */
+    replay: integer("replay", { mode: "boolean" }).notNull(),
+    /** Attempts begun, and how many may still be begun. */
+    attempts: integer("attempts").notNull(),
+    attemptsLeft: integer("attempts_left").notNull(),
+    maxAttempts: integer("max_attempts").notNull(),
+    /**
+     * When a consumer should look at it next: the next attempt, or the end of the lease. Null when
+     * there is nothing to do.
+     */
+    dueAt: integer("due_at", { mode: "timestamp_ms" }),
+    /** Token of the consumer that works on it. */
+    lease: text("lease"),
+    lastError: text("last_error"),
+    /** Bytes of the payload. */
+    size: integer("size").notNull(),
+    receivedAt: integer("received_at", { mode: "timestamp_ms" }).notNull(),
+    /** When it was completed, or given up. */
+    endedAt: integer("ended_at", { mode: "timestamp_ms" }),
+    /** When the dead-letter queue's consumer had seen it dead. */
+    buriedAt: integer("buried_at", { mode: "timestamp_ms" }),
+  },
+  (table) => [
+    uniqueIndex("webhook_events_dedupe").on(table.serviceId, table.dedupeKey),
+    index("webhook_events_provider_id").on(table.serviceId, table.providerId),
+    index("webhook_events_due").on(table.replay, table.dueAt),
+    index("webhook_events_lease").on(table.lease),
+    index("webhook_events_status").on(table.status, table.id),
+    index("webhook_events_service").on(table.service, table.id),
+    index("webhook_events_type").on(table.type, table.id),
+    index("webhook_events_age").on(table.status, table.receivedAt),
+    index("webhook_events_unburied")
+      .on(table.endedAt)
+      .where(sql`status = 'dead_letter' AND buried_at IS NULL`),
+  ],
+);
+
+/** Bodies as they were received: text where UTF-8 gives the same bytes back, else bytes. */
+export const webhookPayloads = sqliteTable("webhook_payloads", {
+  eventId: text("event_id").primaryKey(),
+  kind: text("kind", { enum: PAYLOAD_KINDS }).notNull(),
+  contentType: text("content_type").notNull(),
+  text: text("text"),
+  bytes: blob("bytes", { mode: "buffer" }),
+});
+
+/** Each begun attempt, and how it ended. One that never ended lost its lease. */
+export const webhookAttempts = sqliteTable(
+  "webhook_attempts",
+  {
+    eventId: text("event_id").notNull(),
+    number: integer("number").notNull(),
+    lease: text("lease").notNull(),
+    startedAt: integer("started_at", { mode: "timestamp_ms" }).notNull(),
+    endedAt: integer("ended_at", { mode: "timestamp_ms" }),
+    outcome: text("outcome", { enum: ["completed", "failed"] }),
+    error: text("error"),
+  },
+  (table) => [primaryKey({ columns: [table.eventId, table.number] })],
+);
+
+/** Deliveries that were turned away, summed per hour: nobody can fill a disk with them. */
+export const webhookRejections = sqliteTable(
+  "webhook_rejections",
+  {
+    hour: integer("hour", { mode: "timestamp_ms" }).notNull(),
+    /** Slug; empty where there is no such service, because strangers make up any number of names. */
+    service: text("service").notNull(),
+    reason: text("reason", { enum: REJECTION_REASONS }).notNull(),
+    count: integer("count").notNull(),
+    firstAt: integer("first_at", { mode: "timestamp_ms" }).notNull(),
+    lastAt: integer("last_at", { mode: "timestamp_ms" }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.service, table.reason, table.hour] })],
+);
+
+/** One row: the drain of this tenant's events. */
+export const webhookDrain = sqliteTable("webhook_drain", {
+  singleton: integer("singleton").primaryKey().default(1),
+  /** Until when a chain of doorbells is trusted to go on by itself; others then need not drain. */
+  chainUntil: integer("chain_until", { mode: "timestamp_ms" }).notNull(),
+  /** When a consumer was last here. */
+  seenAt: integer("seen_at", { mode: "timestamp_ms" }).notNull(),
+});
