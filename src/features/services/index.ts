@@ -3,7 +3,6 @@ export { findWebhookService, type WebhookService } from "./known-services.ts";
 export { servicesRouter } from "./services.routes.ts";
 export {
   MOST_PAYLOAD_BYTES,
-  ServiceSlug,
   serviceParams,
   USUAL_ATTEMPTS,
 } from "./services.schemas.ts";

@@ -4,6 +4,7 @@ import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, syncTenant, type TenantState } from "../../platform/tenancy/index.ts";
+import { ringDrain } from "../webhooks/index.ts";
 import { findTenant, listTenants, type TenantRow, updateTenant } from "./tenants.repository.ts";
 
 /** From where an operator may move a tenant to where. */
@@ -103,5 +104,7 @@ export async function move(
   } catch (error) {
     ctx.log.error("tenant state not synced yet", { tenant: id, ...errorFields(error) });
   }
+  // What its services sent meanwhile was held.
+  if (state === "active") await ringDrain(ctx, { house: { id, slug: before.slug } });
   return result;
 }

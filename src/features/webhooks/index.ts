@@ -2,3 +2,4 @@
 export { inspectRouter } from "./inspect.routes.ts";
 export { webhookJobs, webhookSchedules } from "./jobs.ts";
 export { receiveRouter } from "./receive.routes.ts";
+export { ringDrain } from "./ring-drain.ts";

@@ -1,5 +1,5 @@
 import type { Ctx } from "../../platform/context.ts";
-import { doorbell } from "../../platform/jobs/doorbell.ts";
+import { doorbell, type House } from "../../platform/jobs/doorbell.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 
 /** Name of the job that processes a tenant's events. */
@@ -11,11 +11,16 @@ export const DRAIN = "webhooks.drain";
  */
 export async function ringDrain(
   ctx: Ctx,
-  options: { readonly again?: boolean; readonly delaySeconds?: number } = {},
+  options: {
+    readonly again?: boolean;
+    readonly delaySeconds?: number;
+    /** Whose events; the context's own by default. */
+    readonly house?: House;
+  } = {},
 ): Promise<void> {
-  const { again, delaySeconds } = options;
+  const { again, delaySeconds, house = ctx.realm } = options;
   try {
-    await ctx.queues.ring(doorbell(DRAIN, ctx.realm, again ? { again } : {}), delaySeconds);
+    await ctx.queues.ring(doorbell(DRAIN, house, again ? { again } : {}), delaySeconds);
   } catch (error) {
     ctx.log.warn("doorbell not rung", { job: DRAIN, ...errorFields(error) });
   }

@@ -8,6 +8,8 @@ export interface Queues {
   ring(bell: Doorbell, delaySeconds?: number): Promise<void>;
   /** Rings at most {@link MOST_AT_ONCE} bells in one call. */
   ringAll(bells: readonly Doorbell[]): Promise<void>;
+  /** @throws when a queue does not answer */
+  check(): Promise<void>;
   /** Tells the dead-letter queue of something that failed for good. */
   bury(bell: Doorbell): Promise<void>;
 }
@@ -28,6 +30,9 @@ export function createQueues(env: Bindings, meter: Meter): Queues {
     async ringAll(bells) {
       meter.queueSends += 1;
       await env.DOORBELLS.sendBatch(bells.map((body) => ({ body })));
+    },
+    async check() {
+      await Promise.all([env.DOORBELLS.metrics(), env.DEAD_LETTERS.metrics()]);
     },
     async bury(bell) {
       meter.queueSends += 1;

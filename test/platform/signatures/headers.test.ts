@@ -177,10 +177,19 @@ describe("tags", () => {
 describe("hexadecimal", () => {
   const upper = (text: string) => text.replace(/[0-9a-f]{64}/, (hex) => hex.toUpperCase());
 
-  it.each(CASE_NAMES)("%s: upper case is taken by generic only, mixed by none", async (name) => {
+  const names = [
+    "generic",
+    "hmac-body",
+    "stripe",
+    "github",
+    "slack",
+    "paddle",
+    "pagerduty",
+  ] as const;
+
+  it.each(names)("%s: upper case is taken by generic only, mixed by none", async (name) => {
     const request = await genuine(name);
     const { header } = CASES[name];
-    if (!/[0-9a-f]{64}/.test(request.headers.get(header) ?? "")) return;
     const fault = name === "generic" ? null : "signature-malformed";
     expect(await check(name, mapHeader(request, header, upper))).toBe(fault);
     const mixed = mapHeader(request, header, (text) => upper(text).replace(/[A-F]/, "a"));
