@@ -17,6 +17,7 @@ export interface Delivery {
   /** The caller's context, as that service. */
   readonly ctx: TenantCtx;
   readonly service: WebhookService;
+  readonly url: string;
   readonly headers: Headers;
   readonly contentType: string;
   readonly body: Uint8Array;
@@ -47,6 +48,7 @@ export async function admit(
   return {
     ctx: { ...ctx, principal: { kind: "service", id: service.id } },
     service,
+    url,
     headers,
     contentType: headers.get("content-type") ?? "",
     body,

@@ -1,9 +1,15 @@
 import { and, asc, count, desc, eq, gte, lt, sql } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { RealmDb } from "../../platform/tenancy/index.ts";
-import type { EventState } from "./states.ts";
-import { webhookAttempts, webhookDrain, webhookEvents } from "./webhooks.tables.ts";
+import {
+  EVENT_STATES,
+  type EventState,
+  webhookAttempts,
+  webhookDrain,
+  webhookEvents,
+} from "./webhooks.tables.ts";
 
+export { EVENT_STATES, type EventState };
 export type EventRow = typeof webhookEvents.$inferSelect;
 export type AttemptRow = typeof webhookAttempts.$inferSelect;
 

@@ -6,15 +6,16 @@ import { findPayload, type PayloadRow } from "./drain.repository.ts";
 import {
   type AttemptRow,
   countByState,
+  EVENT_STATES,
   type EventFilters,
   type EventRow,
+  type EventState,
   findReceived,
   listAttempts,
   listReceived,
   oldestDue,
   pulse,
 } from "./inspect.repository.ts";
-import { EVENT_STATES, type EventState } from "./states.ts";
 
 export type { EventRow } from "./inspect.repository.ts";
 

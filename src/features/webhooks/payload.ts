@@ -2,7 +2,7 @@ import { fromUtf8 } from "../../platform/crypto/encoding.ts";
 import { parseIJson } from "../../platform/i-json.ts";
 import { Failure } from "../../platform/problems.ts";
 import { payloadFormat, type SignatureSettings } from "../../platform/signatures/index.ts";
-import type { PayloadKind } from "./states.ts";
+import type { PayloadKind } from "./webhooks.tables.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
 const FORM_TYPE = "application/x-www-form-urlencoded";

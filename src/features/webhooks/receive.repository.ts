@@ -1,6 +1,6 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
-import type { PayloadKind } from "./states.ts";
+import type { PayloadKind } from "./webhooks.tables.ts";
 import { webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
 
 /** What the events of one delivery have in common. */

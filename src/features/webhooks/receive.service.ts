@@ -1,7 +1,7 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { newId } from "../../platform/ids.ts";
 import { Failure } from "../../platform/problems.ts";
-import { challengeOf, identify } from "../../platform/signatures/index.ts";
+import { challengeOf, distinctContent, identify } from "../../platform/signatures/index.ts";
 import { commit, commitAside } from "../../platform/tenancy/index.ts";
 import { MOST_PAYLOAD_BYTES, USUAL_ATTEMPTS } from "../services/index.ts";
 import { dedupeKeyOf } from "./dedupe.ts";
@@ -16,7 +16,7 @@ import {
 } from "./receive.repository.ts";
 import { turnAway } from "./rejections.service.ts";
 import { ringDrain } from "./ring-drain.ts";
-import type { PayloadKind } from "./states.ts";
+import type { PayloadKind } from "./webhooks.tables.ts";
 
 /** What became of a delivery. */
 export type Receipt =
@@ -47,7 +47,7 @@ export async function receive(
     id: newId("webhookEvent"),
     type: identity.type,
     providerId: identity.id,
-    dedupeKey: await dedupeKeyOf(identity, body),
+    dedupeKey: await dedupeKeyOf(identity, await distinctContent(service.settings, delivery)),
     size: body.byteLength,
   };
   const origin = originOf(service, new Date(), options.test);

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gt, lt, or, sql } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import type { RejectionReason } from "./reasons.ts";
+import type { RejectionReason } from "./webhooks.tables.ts";
 import { webhookRejections } from "./webhooks.tables.ts";
 
 export type RejectionRow = typeof webhookRejections.$inferSelect;

@@ -3,13 +3,13 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commitAside } from "../../platform/tenancy/index.ts";
-import type { RejectionReason } from "./reasons.ts";
 import {
   countRejections,
   listRejections,
   type RejectionFilters,
   type RejectionRow,
 } from "./rejections.repository.ts";
+import type { RejectionReason } from "./webhooks.tables.ts";
 
 /**
  * Counts a delivery that is turned away, then throws `error`. A fault of ours is no rejection.

@@ -1,8 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { id, pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
-import { REJECTION_REASONS } from "./reasons.ts";
 import { MOST_REPLAYED } from "./replay.service.ts";
-import { EVENT_STATES } from "./states.ts";
+import { EVENT_STATES, REJECTION_REASONS } from "./webhooks.tables.ts";
 
 const eventId = id("webhookEvent");
 const service = z.string().openapi({ example: "stripe" });

@@ -8,8 +8,22 @@ import {
   text,
   uniqueIndex,
 } from "drizzle-orm/sqlite-core";
-import { REJECTION_REASONS } from "./reasons.ts";
-import { EVENT_STATES, PAYLOAD_KINDS } from "./states.ts";
+import { SIGNATURE_FAULTS } from "../../platform/signatures/index.ts";
+
+/**
+ * Where a received event stands: `pending -> processing -> completed`; a failed attempt leads to
+ * `failed`, and back to `processing`; the last one to `dead_letter`. What is too old to be kept
+ * whole is `archived`: known, but without its payload.
+ */
+export const EVENT_STATES = [
+  "pending",
+  "processing",
+  "completed",
+  "failed",
+  "dead_letter",
+  "archived",
+] as const;
+export type EventState = (typeof EVENT_STATES)[number];
 
 /** Received webhooks. */
 export const webhookEvents = sqliteTable(
@@ -66,6 +80,10 @@ export const webhookEvents = sqliteTable(
   ],
 );
 
+/** How a body is read: as JSON, as a form, or not at all. */
+export const PAYLOAD_KINDS = ["json", "form", "other"] as const;
+export type PayloadKind = (typeof PAYLOAD_KINDS)[number];
+
 /** Bodies as they were received: text where UTF-8 gives the same bytes back, else bytes. */
 export const webhookPayloads = sqliteTable("webhook_payloads", {
   eventId: text("event_id").primaryKey(),
@@ -89,6 +107,15 @@ export const webhookAttempts = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.eventId, table.number] })],
 );
+
+/** Why a delivery was turned away. */
+export const REJECTION_REASONS = [
+  "unknown-service",
+  "content-too-large",
+  "malformed-body",
+  ...SIGNATURE_FAULTS,
+] as const;
+export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
 /** Deliveries that were turned away, summed per hour: nobody can fill a disk with them. */
 export const webhookRejections = sqliteTable(

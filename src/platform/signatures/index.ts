@@ -2,6 +2,7 @@
  * Signatures of webhooks: one engine that verifies and makes them, and one table, schemes.ts, that
  * says how each provider does it.
  */
+export { distinctContent } from "./distinct.ts";
 export { SIGNATURE_FAULTS, type SignatureFault } from "./faults.ts";
 export { challengeOf, type EventIdentity, identify } from "./identity.ts";
 export { payloadFormat, sampleBody } from "./sample.ts";
