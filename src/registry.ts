@@ -11,8 +11,9 @@ import { usersRouter } from "./features/users/index.ts";
 import {
   inspectRouter,
   receiveRouter,
+  retainEverywhere,
+  sweep,
   webhookJobs,
-  webhookSchedules,
 } from "./features/webhooks/index.ts";
 import type { Router } from "./platform/http/router.ts";
 import type { QueueJob } from "./platform/jobs/consume.ts";
@@ -46,7 +47,9 @@ export const schedules: readonly Schedule[] = [
     run: (ctx) => resumeProvisioning(ctx, seedTenant),
   },
   { name: "tenants.sync_state", cron: "* * * * *", run: syncPending },
-  ...webhookSchedules,
+  { name: "webhooks.sweep", cron: "* * * * *", run: (ctx) => sweep(ctx, "active") },
+  { name: "webhooks.sweep_all", cron: "0 * * * *", run: (ctx) => sweep(ctx, "all") },
+  { name: "webhooks.retain", cron: "0 * * * *", run: retainEverywhere },
 ];
 
 /** Work that doorbells call a tenant to. */

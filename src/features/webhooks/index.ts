@@ -1,5 +1,5 @@
 /** Webhooks that a tenant's services send: received once, processed once, replayed when asked. */
 export { inspectRouter } from "./inspect.routes.ts";
-export { webhookJobs, webhookSchedules } from "./jobs.ts";
+export { retainEverywhere, sweep, webhookJobs } from "./jobs.ts";
 export { receiveRouter } from "./receive.routes.ts";
 export { ringDrain } from "./ring-drain.ts";

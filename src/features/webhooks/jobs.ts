@@ -1,5 +1,5 @@
+import type { PlatformCtx } from "../../platform/context.ts";
 import type { QueueJob } from "../../platform/jobs/consume.ts";
-import type { Schedule } from "../../platform/jobs/schedules.ts";
 import { visitTenants } from "../../platform/tenancy/index.ts";
 import { DEAD_LETTER, receiveDeadLetter } from "./dead-letters.service.ts";
 import { drain } from "./drain.service.ts";
@@ -17,9 +17,12 @@ export const webhookJobs: readonly QueueJob[] = [
   },
 ];
 
-/** The sweeper: it finds what no doorbell rang for, and leases that have lapsed. */
-export const webhookSchedules: readonly Schedule[] = [
-  { name: "webhooks.sweep", cron: "* * * * *", run: (ctx) => visitTenants(ctx, DRAIN, "active") },
-  { name: "webhooks.sweep_all", cron: "0 * * * *", run: (ctx) => visitTenants(ctx, DRAIN, "all") },
-  { name: "webhooks.retain", cron: "0 * * * *", run: (ctx) => visitTenants(ctx, RETAIN, "all") },
-];
+/** Finds what no doorbell rang for, and leases that have lapsed. */
+export function sweep(ctx: PlatformCtx, which: "active" | "all"): Promise<void> {
+  return visitTenants(ctx, DRAIN, which);
+}
+
+/** Calls every tenant to drop what it has kept long enough. */
+export function retainEverywhere(ctx: PlatformCtx): Promise<void> {
+  return visitTenants(ctx, RETAIN, "all");
+}
