@@ -31,7 +31,6 @@ export const PROBLEMS = {
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The resource changed meanwhile" },
   "event-state": { status: 409, title: "The event's state does not allow this" },
-  "webhook-not-set": { status: 409, title: "The service has no webhook settings" },
   "slug-reserved": { status: 409, title: "The slug is kept for other uses" },
   "slug-taken": { status: 409, title: "The slug is taken" },
   "email-taken": { status: 409, title: "The e-mail address is taken" },

@@ -68,7 +68,7 @@ const options = {
 };
 
 const secrets = z
-  .array(z.string().min(1).max(500))
+  .array(z.string().min(8).max(500))
   .min(1)
   .max(2)
   .openapi({

@@ -95,11 +95,8 @@ export async function update(
     changes.webhook === undefined ? before.webhook : changes.webhook && settingsOf(changes.webhook);
   const given = webhook === null ? [] : changes.webhook?.secrets;
   const { kept, added, gone } = await keepSecrets(ctx, before.id, secrets, given);
-  if (webhook)
-    requireUsable(
-      webhook,
-      [...kept, ...added].map(({ plain }) => plain),
-    );
+  // As they were sent, so that a fault points at the right one.
+  if (webhook) requireUsable(webhook, given ?? kept.map(({ plain }) => plain));
   const next = {
     name: changes.name ?? before.name,
     webhook,

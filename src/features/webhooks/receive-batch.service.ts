@@ -51,7 +51,9 @@ export async function receiveBatch(
   if (rejected > 0) await noteRejections(delivery.ctx, slug, "malformed-body", rejected);
   return read.map((element, index) => {
     if (!("event" in element)) return { index, status: "rejected", reason: element.reason };
-    const eventId = stored.get(element.event.dedupeKey) ?? "";
+    const eventId = stored.get(element.event.dedupeKey);
+    // Retention may have removed it this very moment: then it is not there, and comes again.
+    if (eventId === undefined) throw new Failure("outcome-unknown");
     return { index, status: eventId === element.event.id ? "accepted" : "duplicate", eventId };
   });
 }
@@ -88,12 +90,16 @@ async function readElement({ service }: Delivery, text: string, index: number): 
   return { event: { id, type, providerId, dedupeKey, size, text, conflicting: false } };
 }
 
-/** Headers speak for the batch, not for its events: those name themselves in their bodies. */
+/**
+ * Headers speak for the batch, not for its events: those name themselves in their bodies. An id
+ * where the scheme has none is shown but tells nothing apart, as if the event had come alone.
+ */
 function identityOf(settings: Delivery["service"]["settings"], value: object): EventIdentity {
   const request = { headers: new Headers() };
   const own = identify(settings, request, value);
+  if (own.id !== null) return own;
   const plain = identify({ scheme: "generic" }, request, value);
-  return own.id === null ? plain : own;
+  return { id: plain.id, idSigned: false, type: own.type === "unknown" ? plain.type : own.type };
 }
 
 /** An id that comes twice in one batch, with two bodies, is in conflict with itself. */

@@ -46,13 +46,21 @@ export function insertDelivery(origin: Origin, event: NewDelivery): Step {
       ...event,
       ...PENDING,
       attemptsLeft: origin.maxAttempts,
-      dueAt: origin.receivedAt,
+      dueAt: dueFrom(origin.receivedAt),
       conflicting: isKnownId(sql`${origin.serviceId}`, sql`${event.providerId}`),
     }),
     expect: 1,
     as: "webhook_events.insert",
     taken: { "webhook_events.service_id, webhook_events.dedupe_key": "conflict" },
   };
+}
+
+/** How far the clocks of two machines may differ, in ms: who serves the doorbell must find it due. */
+const CLOCK_SKEW_MS = 5_000;
+
+/** Since when what was received, or asked for again, at this time is due. */
+export function dueFrom(at: Date): Date {
+  return new Date(at.getTime() - CLOCK_SKEW_MS);
 }
 
 const PENDING = { status: "pending", replay: false, attempts: 0 } as const;
@@ -86,7 +94,7 @@ export function insertDeliveries(origin: Origin, batch: readonly BatchedDelivery
   const select = sql`SELECT ${value("id")}, ${origin.serviceId}, ${origin.service}, ${value("type")},
     ${value("providerId")}, ${value("dedupeKey")}, ${value("conflicting")} OR ${known},
     ${origin.test ? 1 : 0}, ${PENDING.status}, 0, 0, ${origin.maxAttempts}, ${origin.maxAttempts},
-    ${origin.receivedAt.getTime()}, NULL, NULL, ${value("size")}, ${origin.receivedAt.getTime()},
+    ${dueFrom(origin.receivedAt).getTime()}, NULL, NULL, ${value("size")}, ${origin.receivedAt.getTime()},
     NULL, NULL
     FROM json_each(${rows}) WHERE true`;
   return {

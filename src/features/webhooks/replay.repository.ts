@@ -1,5 +1,6 @@
 import { and, asc, eq, gte, inArray, lt, type SQL, sql } from "drizzle-orm";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
+import { dueFrom } from "./receive.repository.ts";
 import { webhookEvents } from "./webhooks.tables.ts";
 
 /** Which dead letters. */
@@ -82,7 +83,7 @@ function again(at: Date) {
     status: "pending",
     replay: true,
     attemptsLeft: sql`max_attempts`,
-    dueAt: at,
+    dueAt: dueFrom(at),
     endedAt: null,
     buriedAt: null,
   } as const;

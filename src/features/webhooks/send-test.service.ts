@@ -11,7 +11,7 @@ const SAMPLE = { id: "sample", test: true };
 
 /**
  * Signs a sample as the service would and sends it the whole way, verification included.
- * @throws Failure `not-found`, `webhook-not-set`
+ * @throws Failure `not-found`, also for a service that sends no webhooks
  */
 export async function sendTest(
   ctx: TenantCtx,

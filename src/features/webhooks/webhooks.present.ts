@@ -30,7 +30,6 @@ export function presentBatch(
 }
 
 export function presentEvent(event: EventRow): z.input<typeof schemas.WebhookEvent> {
-  const waits = event.status === "pending" || event.status === "failed";
   return {
     id: event.id,
     service: event.service,
@@ -43,7 +42,7 @@ export function presentEvent(event: EventRow): z.input<typeof schemas.WebhookEve
     last_error: event.lastError,
     size: event.size,
     received_at: event.receivedAt.toISOString(),
-    next_attempt_at: waits ? (event.dueAt?.toISOString() ?? null) : null,
+    next_attempt_at: event.status === "failed" ? (event.dueAt?.toISOString() ?? null) : null,
     ended_at: event.endedAt?.toISOString() ?? null,
   };
 }

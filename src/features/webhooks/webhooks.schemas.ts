@@ -66,7 +66,7 @@ const shared = {
   last_error: z.string().nullable().openapi({ example: null }),
   size: z.int().openapi({ description: "Bytes of the body.", example: 512 }),
   received_at: Time,
-  next_attempt_at: Time.nullable().describe("While it is pending or failed."),
+  next_attempt_at: Time.nullable().describe("While it is failed."),
   ended_at: Time.nullable().describe("When it was completed, or given up."),
 };
 
