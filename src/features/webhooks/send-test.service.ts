@@ -11,7 +11,7 @@ const SAMPLE = { id: "sample", test: true };
 
 /**
  * Signs a sample as the service would and sends it the whole way, verification included.
- * @throws Failure `not-found`, also for a service that sends no webhooks
+ * @throws Failure `not-found`, also for a service that sends no webhooks; what `receive` throws
  */
 export async function sendTest(
   ctx: TenantCtx,
@@ -32,6 +32,9 @@ export async function sendTest(
     { url, body: bytes, contentType, id, eventType: event.type },
     Date.now(),
   );
-  signed.headers.set("content-type", contentType);
-  return receive(ctx, slug, { ...signed, read: async () => bytes }, { test: true });
+  const read = async (limit: number) => {
+    if (bytes.byteLength <= limit) return bytes;
+    throw new Failure("content-too-large", `The service sends at most ${limit} bytes.`);
+  };
+  return receive(ctx, slug, { ...signed, read }, { test: true });
 }
