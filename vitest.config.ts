@@ -9,7 +9,11 @@ const POOL = 200;
 
 const node = "test/**/*.node.test.ts";
 /** Code that touches no database: these files share one isolate, which spares seconds a file. */
-const units = ["test/platform/{crypto,signatures}/**/*.test.ts", "test/platform/*.test.ts"];
+const units = [
+  "test/platform/{crypto,signatures}/**/*.test.ts",
+  "test/platform/*.test.ts",
+  "test/platform/jobs/backoff.test.ts",
+];
 
 const settings = {
   ENVIRONMENT: "test",

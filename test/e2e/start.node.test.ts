@@ -50,7 +50,10 @@ describe("npm start", { timeout: 60_000 }, () => {
     const made = await send(to);
     expect(JSON.parse(made.text)).toMatchObject({
       name: "Stripe",
-      webhook: { scheme: "stripe", url: `http://acme.localhost:${app.port}/api/v1/webhooks/stripe` },
+      webhook: {
+        scheme: "stripe",
+        url: `http://acme.localhost:${app.port}/api/v1/webhooks/stripe`,
+      },
     });
     expect(made.text).not.toContain(DEMO.webhookSecret);
 

@@ -31,4 +31,8 @@ the request in the logs.
 that it is no longer current.
 
 **Reading what you have just written**: send the \`X-D1-Bookmark\` of the last answer with the next
-request.`;
+request.
+
+**Webhooks** of a service that you have added are taken in at its \`webhook.url\`, signed with its
+secret and without a token. What is answered 2xx is stored and takes effect once; a repeat is answered
+\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.`;

@@ -29,10 +29,7 @@ export const slugParams = z.object({
   slug: ServiceSlug.openapi({ param: { name: "slug", in: "path" } }),
 });
 
-const HeaderName = z
-  .string()
-  .regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "is no header name")
-  .openapi({ example: "X-Payment-Signature" });
+const HeaderName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "is no header name");
 
 const options = {
   scheme: z.enum(SCHEME_NAMES).openapi({ example: "stripe" }),
@@ -55,16 +52,21 @@ const options = {
       description: `Attempts before an event is a dead letter. Left out: ${USUAL_ATTEMPTS}.`,
       example: 8,
     }),
-  signature_header: HeaderName.optional().describe("For schemes that let the sender choose."),
-  timestamp_header: HeaderName.optional().describe("For schemes that let the sender choose."),
+  // No examples: most schemes take none of these three, and the example of the whole has to work.
+  signature_header: HeaderName.optional().describe(
+    "For schemes that let the sender choose; such as `X-Payment-Signature`.",
+  ),
+  timestamp_header: HeaderName.optional().describe(
+    "For schemes that let the sender choose; such as `X-Payment-Time`.",
+  ),
   notification_url: z
     .url({ protocol: /^https?$/ })
     .max(2_000)
     .optional()
-    .openapi({
-      description: "The URL as the provider knows it, for schemes that sign it.",
-      example: "https://acme.example/api/v1/webhooks/square",
-    }),
+    .describe(
+      "For schemes that sign it: the URL as the provider knows it, such as " +
+        "`https://acme.example/api/v1/webhooks/square`.",
+    ),
 };
 
 const secrets = z

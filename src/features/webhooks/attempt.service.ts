@@ -24,13 +24,13 @@ const ERROR_LETTERS = 500;
 /**
  * One attempt at one event. Its effect, its completion and their audit rows are one commit, which
  * holds only while the lease does: whoever lost it changes nothing.
- * @returns when it is to be tried again, if it failed and may be
+ * @returns whether it failed and is to be tried again
  */
 export async function attempt(
   ctx: TenantCtx,
   row: ClaimedRow,
   { handlers, random }: DrainOptions,
-): Promise<Date | null> {
+): Promise<boolean> {
   const { event } = row;
   try {
     const effect = await effectOf(ctx, row, handlers);
@@ -40,12 +40,12 @@ export async function attempt(
       [...end(row, ending), ...effect.steps],
       [{ action: "webhook.completed", target: event.id }, ...effect.audit],
     );
-    return null;
+    return false;
   } catch (error) {
     if (isLost(error)) {
       // Nothing is known to be wrong with the event: when the lease ends it is taken up again.
       ctx.log.warn("webhook attempt lost", { event: event.id, ...errorFields(error) });
-      return null;
+      return false;
     }
     return fail(ctx, row, error, random());
   }
@@ -76,13 +76,13 @@ function bodyOf({ text, bytes }: PayloadRow): Uint8Array {
   return text === null ? (bytes ?? new Uint8Array()) : utf8(text);
 }
 
-/** @returns when it is to be tried again; null when it is given up */
+/** @returns whether it is to be tried again */
 async function fail(
   ctx: TenantCtx,
   row: ClaimedRow,
   error: unknown,
   random: number,
-): Promise<Date | null> {
+): Promise<boolean> {
   const { id, attempts, attemptsLeft } = row.event;
   const fields = { event: id, attempt: attempts, ...errorFields(error) };
   ctx.log.warn("webhook attempt failed", fields);
@@ -100,10 +100,10 @@ async function fail(
   } catch (problem) {
     if (!isLost(problem)) throw problem;
     ctx.log.warn("webhook attempt lost", { event: id, ...errorFields(problem) });
-    return null;
+    return false;
   }
   if (dead) await bury(ctx, id);
-  return dead ? null : dueAt;
+  return !dead;
 }
 
 function end({ event }: ClaimedRow, ending: Ending) {

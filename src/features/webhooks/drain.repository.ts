@@ -1,4 +1,4 @@
-import { and, asc, eq, sql } from "drizzle-orm";
+import { and, asc, desc, eq, sql } from "drizzle-orm";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
 import {
   webhookAttempts,
@@ -110,6 +110,17 @@ export function claimSteps(claim: Claim): Step[] {
 const replaysInFlight = (now: number) => sql`(SELECT count(*) FROM webhook_events AS flying
   WHERE flying.replay = 1 AND flying.due_at > ${now} AND flying.status = 'processing')`;
 
+/**
+ * An event that half of its attempts or more have not outlived: it may be what ends its consumers.
+ * Those are taken one by one, so that whoever was taken together with it does not die with it.
+ */
+const SUSPECT = sql.raw("(lease IS NOT NULL AND attempts_left * 2 <= max_attempts)");
+
+/** By the index of leases: they are few, while a flood may be due. */
+const firstSuspect = (replay: 0 | 1, now: number) => sql`SELECT id FROM webhook_events
+  INDEXED BY webhook_events_lease WHERE lease > '' AND replay = ${replay} AND due_at <= ${now}
+  AND ${SUSPECT} ORDER BY due_at, id LIMIT 1`;
+
 function take(
   { lease, now, leaseUntil }: Claim,
   replay: 0 | 1,
@@ -127,6 +138,7 @@ function take(
       })
       .where(
         sql`id IN (SELECT id FROM ${webhookEvents} WHERE replay = ${replay} AND due_at <= ${now}
+          AND (NOT ${SUSPECT} OR id = (${firstSuspect(replay, now)}))
           ORDER BY due_at, id LIMIT ${limit})`,
       ),
     expect: "any",
@@ -134,7 +146,7 @@ function take(
   };
 }
 
-/** What a lease holds: live events first, in the order of their coming. */
+/** What a lease holds: live events first, what has been tried least before the rest. */
 export async function claimedBy(db: RealmDb, lease: string) {
   const rows = await db.read(
     (reader) =>
@@ -148,20 +160,43 @@ export async function claimedBy(db: RealmDb, lease: string) {
         .from(webhookEvents)
         .leftJoin(webhookPayloads, eq(webhookPayloads.eventId, webhookEvents.id))
         .where(eq(webhookEvents.lease, lease))
-        .orderBy(asc(webhookEvents.replay), asc(webhookEvents.receivedAt), asc(webhookEvents.id)),
+        .orderBy(
+          asc(webhookEvents.replay),
+          desc(webhookEvents.attemptsLeft),
+          asc(webhookEvents.receivedAt),
+          asc(webhookEvents.id),
+        ),
     "primary",
   );
   return rows;
 }
 
-/** Whether something was left when the chain last took what is due. */
-export async function isChainAlive(db: RealmDb): Promise<boolean> {
+/** What a consumer leaves to others. */
+export interface Rest {
+  /** Whether something was left when the chain last took what is due. */
+  readonly chainAlive: boolean;
+  /** When the first of the failed events is due that were not due at `now`; null without one. */
+  readonly retryAt: number | null;
+}
+
+export async function findRest(db: RealmDb, now: number): Promise<Rest> {
   const [row] = await db.read(
-    (reader) => reader.select({ until: webhookDrain.chainUntil }).from(webhookDrain),
+    (reader) =>
+      reader
+        .select({
+          until: webhookDrain.chainUntil,
+          retryAt: sql<number | null>`(SELECT min(due_at) FROM (
+            SELECT * FROM (${firstRetry(0, now)}) UNION ALL SELECT * FROM (${firstRetry(1, now)})))`,
+        })
+        .from(webhookDrain),
     "primary",
   );
-  return (row?.until.getTime() ?? 0) > 0;
+  return { chainAlive: (row?.until.getTime() ?? 0) > 0, retryAt: row?.retryAt ?? null };
 }
+
+/** By the index, past all that is due: a flood is not read through for it. */
+const firstRetry = (replay: 0 | 1, now: number) => sql`SELECT due_at FROM webhook_events
+  WHERE replay = ${replay} AND due_at >= ${now} AND status = 'failed' ORDER BY due_at LIMIT 1`;
 
 export type ClaimedRow = Awaited<ReturnType<typeof claimedBy>>[number];
 

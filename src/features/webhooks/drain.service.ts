@@ -1,16 +1,17 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { newId } from "../../platform/ids.ts";
+import { inTime } from "../../platform/in-time.ts";
+import { errorFields } from "../../platform/observe/logger.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, sayActive } from "../../platform/tenancy/index.ts";
 import { attempt } from "./attempt.service.ts";
 import { rebury } from "./dead-letters.service.ts";
 import {
   type Claim,
-  type ClaimedRow,
   claimedBy,
   claimSteps,
+  findRest,
   glance,
-  isChainAlive,
   noteSeen,
 } from "./drain.repository.ts";
 import { HANDLERS } from "./handlers.ts";
@@ -27,6 +28,8 @@ const LEASE_MS = 60_000;
 const CHAIN_MS = 60_000;
 /** Pause of a chain that could take nothing of what is due, because others have it, in seconds. */
 const PAUSE_SECONDS = 5;
+/** How long a drain waits for the registry, in ms. */
+const REGISTRY_MS = 1_000;
 /** How often a consumer that finds nothing says that it was here, in ms. */
 const SEEN_EVERY_MS = 3_600_000;
 
@@ -52,16 +55,13 @@ export async function drain(
   if (!seen.due) return rest(ctx, now, seen.seenAt);
   const again = bell.again ?? false;
   if (!again && seen.chainUntil > now) return;
+  await tellSweeper(ctx);
   const lease = newId("lease");
   if (!(await claim(ctx, { ...QUOTA, lease, now, again, ...untilFrom(now) }))) return;
   const rows = await claimedBy(ctx.db, lease);
-  const retries: Date[] = [];
-  for (const row of rows) {
-    const retryAt = await attempt(ctx, row, options);
-    if (retryAt) retries.push(retryAt);
-  }
-  await ringAfter(ctx, rows, retries);
-  await sayActive(ctx);
+  let failed = false;
+  for (const row of rows) failed = (await attempt(ctx, row, options)) || failed;
+  await ringAfter(ctx, now, rows.length > 0, failed);
 }
 
 const QUOTA = { live: LIVE_PER_DRAIN, replays: REPLAYS_IN_FLIGHT };
@@ -78,18 +78,34 @@ async function claim(ctx: TenantCtx, wanted: Claim): Promise<boolean> {
   }
 }
 
-/** The next doorbell of the chain, and one for the first event that is to be tried again. */
+/**
+ * The next doorbell of the chain, and one for the event that is to be tried again first: whoever
+ * failed just now rings for it, and so does the end of a chain, as the bells of the others that
+ * wait for another attempt may have given way to it.
+ */
 async function ringAfter(
   ctx: TenantCtx,
-  rows: readonly ClaimedRow[],
-  retries: readonly Date[],
+  now: number,
+  took: boolean,
+  failed: boolean,
 ): Promise<void> {
-  if (await isChainAlive(ctx.db)) {
-    await ringDrain(ctx, { again: true, delaySeconds: rows.length > 0 ? 0 : PAUSE_SECONDS });
+  const { chainAlive, retryAt } = await findRest(ctx.db, now);
+  if (chainAlive) await ringDrain(ctx, { again: true, delaySeconds: took ? 0 : PAUSE_SECONDS });
+  if (retryAt === null || (chainAlive && !failed)) return;
+  await ringDrain(ctx, { delaySeconds: (retryAt - Date.now()) / 1_000 });
+}
+
+/**
+ * Says that the tenant is active before anything is taken: should this consumer end on the way, what
+ * it took waits for the sweeper, which comes to the others by the hour only. Where the registry does
+ * not answer, the events are not held up by that, and the next drain says it.
+ */
+async function tellSweeper(ctx: TenantCtx): Promise<void> {
+  try {
+    await inTime(sayActive(ctx), REGISTRY_MS, () => new Failure("database-unavailable"));
+  } catch (error) {
+    ctx.log.warn("activity not said", errorFields(error));
   }
-  if (retries.length === 0) return;
-  const first = Math.min(...retries.map((time) => time.getTime()));
-  await ringDrain(ctx, { delaySeconds: (first - Date.now()) / 1_000 });
 }
 
 /** Nothing is due: a heartbeat now and then, and a look at what was buried in vain. */

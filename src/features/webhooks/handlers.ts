@@ -20,7 +20,7 @@ export const HANDLERS: readonly WebhookHandler[] = [
 function about(...names: readonly string[]): WebhookHandler["handle"] {
   return async (_, event) => {
     const facts = factsOf(event.payload);
-    if (subjectOf(facts, names) === null) {
+    if (facts.subject(names) === null) {
       throw new EventError(`The data names no subject: one of ${names.join(", ")}.`);
     }
     return record(event, facts, ...names);
@@ -29,7 +29,7 @@ function about(...names: readonly string[]): WebhookHandler["handle"] {
 
 /** A refund may overtake its payment, so it waits; if none ever comes, somebody has to look. */
 async function refund(ctx: TenantCtx, event: ReceivedEvent): Promise<Effect> {
-  const subject = subjectOf(factsOf(event.payload), ["payment_id", "id"]);
+  const subject = factsOf(event.payload).subject(["payment_id", "id"]);
   const payment = { source: sourceOf(event), subject, type: "payment.succeeded" };
   if (subject !== null && !(await hasEvent(ctx.db, payment))) {
     throw new EventError(`There is no successful payment ${subject} to refund.`);
@@ -42,7 +42,7 @@ function record(event: ReceivedEvent, facts: Facts, ...subjects: readonly string
     type: event.type,
     source: sourceOf(event),
     sourceId: event.id,
-    subject: subjectOf(facts, subjects),
+    subject: facts.subject(subjects),
     occurredAt: facts.occurredAt ?? event.receivedAt,
     metadata: facts.values,
   });
@@ -50,9 +50,4 @@ function record(event: ReceivedEvent, facts: Facts, ...subjects: readonly string
 
 function sourceOf({ service }: ReceivedEvent): string {
   return `webhook:${service}`;
-}
-
-function subjectOf({ values }: Facts, names: readonly string[]): string | null {
-  const found = names.map((name) => values[name]).find((value) => value !== undefined);
-  return found === undefined || found === null ? null : String(found);
 }

@@ -7,11 +7,13 @@ import {
   webhookAttempts,
   webhookDrain,
   webhookEvents,
+  webhookPayloads,
 } from "./webhooks.tables.ts";
 
 export { EVENT_STATES, type EventState };
 export type EventRow = typeof webhookEvents.$inferSelect;
-export type AttemptRow = typeof webhookAttempts.$inferSelect;
+export type AttemptRow = Omit<typeof webhookAttempts.$inferSelect, "eventId">;
+export type PayloadRow = typeof webhookPayloads.$inferSelect;
 
 export interface EventFilters {
   readonly status?: EventState | undefined;
@@ -59,14 +61,42 @@ export async function findReceived(
   return row;
 }
 
-/** Attempts of an event, the first one first. */
-export function listAttempts(db: RealmDb, eventId: string): Promise<AttemptRow[]> {
-  return db.read((reader) =>
+/** An event with its attempts, the first one first, and its payload if that is wanted: one trip. */
+export async function findWhole(
+  db: RealmDb,
+  id: string,
+  withPayload: boolean,
+): Promise<{ event: EventRow; attempts: AttemptRow[]; payload: PayloadRow | null } | undefined> {
+  const [row] = await db.read((reader) =>
     reader
-      .select()
-      .from(webhookAttempts)
-      .where(eq(webhookAttempts.eventId, eventId))
-      .orderBy(asc(webhookAttempts.number)),
+      .select({ event: webhookEvents, attempts: attemptsJson, payload: webhookPayloads })
+      .from(webhookEvents)
+      .leftJoin(
+        webhookPayloads,
+        and(eq(webhookPayloads.eventId, webhookEvents.id), withPayload ? undefined : sql`false`),
+      )
+      .where(eq(webhookEvents.id, id)),
+  );
+  return row && { ...row, attempts: readAttempts(row.attempts) };
+}
+
+/** A list in one value, so that the payload comes once and not with each attempt. */
+const attemptsJson = sql<string>`(SELECT json_group_array(json_array(number, lease, started_at,
+    ended_at, outcome, error))
+  FROM (SELECT * FROM ${webhookAttempts} WHERE event_id = "webhook_events"."id" ORDER BY number))`;
+
+type AttemptTuple = [number, string, number, number | null, AttemptRow["outcome"], string | null];
+
+function readAttempts(json: string): AttemptRow[] {
+  return (JSON.parse(json) as AttemptTuple[]).map(
+    ([number, lease, startedAt, endedAt, outcome, error]) => ({
+      number,
+      lease,
+      startedAt: new Date(startedAt),
+      endedAt: endedAt === null ? null : new Date(endedAt),
+      outcome,
+      error,
+    }),
   );
 }
 

@@ -2,7 +2,6 @@ import { allows } from "../../platform/access/permissions.ts";
 import type { SignedIn, TenantCtx } from "../../platform/context.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { Failure } from "../../platform/problems.ts";
-import { findPayload, type PayloadRow } from "./drain.repository.ts";
 import {
   type AttemptRow,
   countByState,
@@ -11,9 +10,10 @@ import {
   type EventRow,
   type EventState,
   findReceived,
-  listAttempts,
+  findWhole,
   listReceived,
   oldestDue,
+  type PayloadRow,
   pulse,
 } from "./inspect.repository.ts";
 
@@ -52,13 +52,10 @@ export interface EventDetail {
 
 /** @throws Failure `not-found` */
 export async function getEventDetail(ctx: SignedIn<TenantCtx>, id: string): Promise<EventDetail> {
-  const event = await getEvent(ctx, id);
   const mayRead = allows(ctx.principal.role, "webhook_payloads:read");
-  const [attempts, payload] = await Promise.all([
-    listAttempts(ctx.db, id),
-    mayRead ? findPayload(ctx.db, id) : undefined,
-  ]);
-  return { event, attempts, payload: payload ?? null };
+  const whole = await findWhole(ctx.db, id, mayRead);
+  if (!whole) throw new Failure("not-found");
+  return whole;
 }
 
 /** How receiving and processing are, as far as the caller may know. */

@@ -140,7 +140,11 @@ export function findByDedupeKey(db: RealmDb, serviceId: string, keys: readonly s
   return db.read(
     (reader) =>
       reader
-        .select({ id: webhookEvents.id, dedupeKey: webhookEvents.dedupeKey })
+        .select({
+          id: webhookEvents.id,
+          dedupeKey: webhookEvents.dedupeKey,
+          attempts: webhookEvents.attempts,
+        })
         .from(webhookEvents)
         .where(
           and(

@@ -110,5 +110,7 @@ async function duplicateOf(
   // Retention may have removed it this very moment: then it is not there, and comes again.
   if (!first) throw new Failure("outcome-unknown", undefined, { cause });
   await commitAside(ctx, [], [{ action: "webhook.duplicate", target: first.id, summed: true }]);
+  // Whoever stored it may not have come to ring: a sender repeats what it got no answer to.
+  if (first.attempts === 0) await ringDrain(ctx);
   return { status: "duplicate", eventId: first.id };
 }

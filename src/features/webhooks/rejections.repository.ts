@@ -70,11 +70,11 @@ function behind([at, service, reason]: Keyset) {
   );
 }
 
-/** Forgets what is older than this. */
+/** Forgets sums whose last delivery is older than this. */
 export function deleteRejections(before: Date, count: number): Step {
   return {
     statement: write.delete(webhookRejections).where(
-      sql`rowid IN (SELECT rowid FROM ${webhookRejections} WHERE hour < ${before.getTime()}
+      sql`rowid IN (SELECT rowid FROM ${webhookRejections} WHERE last_at < ${before.getTime()}
         LIMIT ${count})`,
     ),
     expect: "any",

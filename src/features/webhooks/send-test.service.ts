@@ -6,9 +6,6 @@ import { sampleBody, sign } from "../../platform/signatures/index.ts";
 import { findWebhookService } from "../services/index.ts";
 import { type Receipt, receive } from "./receive.service.ts";
 
-/** What a sample says that has nothing better to say. */
-const SAMPLE = { id: "sample", test: true };
-
 /**
  * Signs a sample as the service would and sends it the whole way, verification included.
  * @throws Failure `not-found`, also for a service that sends no webhooks; what `receive` throws
@@ -22,7 +19,8 @@ export async function sendTest(
   const secret = service?.secrets[0];
   if (!service || secret === undefined) throw new Failure("not-found");
   const id = `test_${randomToken()}`;
-  const sample = { id, type: event.type, data: event.data ?? SAMPLE };
+  // Of its own each time: some schemes tell events apart by their bodies alone.
+  const sample = { id, type: event.type, data: event.data ?? { id, test: true } };
   const { body, contentType } = sampleBody(service.settings, sample);
   const bytes = utf8(body);
   const url = `${ctx.realm.origin}/api/v1/webhooks/${slug}`;

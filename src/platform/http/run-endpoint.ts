@@ -56,7 +56,7 @@ export async function runEndpoint<
   const rendered = await orStoredAnswer(ctx, claim, async () => {
     const carrying: Ctx = { ...ctx, prepare: answer, ...(claim ? { idempotency: claim } : {}) };
     const result = await handle(promised<D, A>(carrying), input);
-    return made ?? render(result);
+    return { rendered: made ?? (await render(result)), committed: made !== undefined };
   });
   return toResponse(c, ctx, rendered);
 }

@@ -1,7 +1,7 @@
 import type { Bindings } from "../../env.ts";
 import type { TenantCtx } from "../context.ts";
 import { inParallel } from "../in-parallel.ts";
-import { createLogger } from "../observe/logger.ts";
+import { createLogger, errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
 import { enterTenant } from "../tenancy/index.ts";
 import { Doorbell } from "./doorbell.ts";
@@ -45,9 +45,7 @@ export async function consume(
     const job = jobs.find(({ name }) => name === bell.job);
     if (!job) return drop(messages, "no such job");
     if (buried && job.queue === "doorbells") {
-      // The platform gave up on it, because a database was down: its work is still due.
-      await env.DOORBELLS.send(bell, { delaySeconds: RING_AGAIN_SECONDS });
-      return settle(messages, "ack");
+      return settle(messages, (await ringAnew(bell, env)) ? "ack" : "retry");
     }
     const failed = await runJob(
       env,
@@ -61,6 +59,20 @@ export async function consume(
     );
     settle(messages, failed && !isGone(failed.error) ? "retry" : "ack");
   });
+}
+
+/**
+ * Rings a bell that the platform gave up on, because a database was down: its work is still due.
+ * @returns whether it could be rung; a queue that refuses it must not hold up the rest of the batch
+ */
+async function ringAnew(bell: Doorbell, env: Bindings): Promise<boolean> {
+  try {
+    await env.DOORBELLS.send(bell, { delaySeconds: RING_AGAIN_SECONDS });
+    return true;
+  } catch (error) {
+    createLogger().warn("doorbell not rung again", { job: bell.job, ...errorFields(error) });
+    return false;
+  }
 }
 
 /** A tenant that has left has nothing due. */

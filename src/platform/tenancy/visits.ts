@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, lt, or } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
 import type { PlatformCtx, TenantCtx } from "../context.ts";
 import { doorbell } from "../jobs/doorbell.ts";
 import { MOST_AT_ONCE } from "../jobs/queues.ts";
@@ -63,7 +63,7 @@ export async function sayActive(ctx: TenantCtx): Promise<void> {
         statement: write
           .update(tenants)
           .set({ activeAt: new Date(now) })
-          .where(and(eq(tenants.id, id), or(isNull(tenants.activeAt), lt(tenants.activeAt, old)))),
+          .where(and(eq(tenants.id, id), or(isNull(tenants.activeAt), lte(tenants.activeAt, old)))),
         expect: "any",
         as: "tenants.active",
       },

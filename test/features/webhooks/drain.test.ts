@@ -1,0 +1,492 @@
+/** Processing, doorbell by doorbell, on a clock that the test moves. */
+import { describe, expect, it } from "vitest";
+import { EventError } from "../../../src/features/webhooks/handling.ts";
+import { presentDetail } from "../../../src/features/webhooks/webhooks.present.ts";
+import { Failure } from "../../../src/platform/problems.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
+import { newOperator, PLATFORM_ORIGIN } from "../../support/client.ts";
+import { HOUR, MINUTE, SECOND, standingClock } from "../../support/clock.ts";
+import { addUser } from "../../support/commit-steps.ts";
+import type { Trip } from "../../support/d1.ts";
+import { handling, NOTHING, type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
+import { wrapAll } from "../../support/worker.ts";
+
+const clock = standingClock({ between: MINUTE });
+
+const DRAIN = "webhooks.drain";
+const fine = handling(async () => NOTHING);
+const failing = handling(async () => {
+  throw new EventError("It is not to be.");
+});
+/** As if the isolate had ended: the attempt began and nobody says how it went. */
+const dying = handling(async () => {
+  throw new Failure("database-unavailable");
+});
+
+const statusOf = async (house: QuietHouse, ids: readonly string[]) =>
+  Promise.all(ids.map(async (id) => (await house.event(id)).status));
+const acceptMany = async (house: QuietHouse, count: number) => {
+  const ids: string[] = [];
+  for (let nth = 0; nth < count; nth++) {
+    ids.push(await house.accept(`many-${nth}`));
+    clock.pass(1);
+  }
+  house.sent();
+  return ids;
+};
+/** The doorbells that were rung, without what all of them have in common. */
+const rung = (house: QuietHouse) =>
+  house.sent().map(({ queue, body, delaySeconds }) => {
+    const { job, tenant_id, slug, ...more } = body;
+    expect([tenant_id, slug]).toEqual([house.tenant.id, house.tenant.slug]);
+    return [queue === "doorbells" ? job : `${queue} ${job}`, more, delaySeconds];
+  });
+
+describe("an event that fails", () => {
+  it("is tried again after random parts of pauses that double, up to an hour", async () => {
+    const house = await quietHouse({ max_attempts: 12 });
+    const id = await house.accept("evt");
+    const started = Date.now();
+    expect(rung(house)).toEqual([[DRAIN, {}, 0]]);
+    const pauses: number[] = [];
+    for (let attempt = 1; attempt < 12; attempt++) {
+      await house.drain(failing);
+      const event = await house.event(id);
+      expect(event).toMatchObject({ status: "failed", attempts: attempt, endedAt: null });
+      expect(event.lastError).toBe("It is not to be.");
+      const pause = (event.dueAt?.getTime() ?? 0) - Date.now();
+      pauses.push(pause / SECOND);
+      expect(rung(house)).toEqual([[DRAIN, {}, pause / SECOND]]);
+      // A moment too early there is nothing to do.
+      clock.pass(pause - 1);
+      await house.drain(failing);
+      expect((await house.event(id)).attempts).toBe(attempt);
+      clock.pass(1);
+    }
+    expect(pauses).toEqual([5, 10, 20, 40, 80, 160, 320, 640, 1_280, 1_800, 1_800]);
+    house.sent();
+    await house.drain(failing);
+    expect(await house.event(id)).toMatchObject({
+      status: "dead_letter",
+      attempts: 12,
+      dueAt: null,
+      lease: null,
+      lastError: "It is not to be.",
+      endedAt: new Date(),
+      buriedAt: null,
+    });
+    expect(rung(house)).toEqual([["dead-letters webhooks.dead_letter", { item: id }, 0]]);
+    clock.pass(HOUR);
+    await house.drain(fine);
+    expect((await house.event(id)).status).toBe("dead_letter");
+    const log = await house.attempts(id);
+    expect(log.map(({ number }) => number)).toEqual(Array.from({ length: 12 }, (_, at) => at + 1));
+    expect(log[0]).toMatchObject({
+      startedAt: new Date(started),
+      endedAt: new Date(started),
+      outcome: "failed",
+      error: "It is not to be.",
+    });
+  });
+
+  it.each([
+    [0, 0],
+    [0.25, 2.5],
+    [0.999, 9.99],
+  ])("waits for its own part of the pause: of a random %d, %d s", async (random, seconds) => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    house.sent();
+    await house.drain({ ...failing, random: () => random });
+    expect((await house.event(id)).dueAt).toEqual(new Date(Date.now() + seconds * SECOND));
+    // A bell never rings before what it is for.
+    expect(rung(house)).toEqual([[DRAIN, {}, Math.ceil(seconds)]]);
+  });
+
+  it("has one bell with others that failed with it, for the first of them", async () => {
+    const house = await quietHouse();
+    await acceptMany(house, 3);
+    const parts = [0.9, 0.3, 0.6];
+    await house.drain({ ...failing, random: () => parts.shift() ?? 1 });
+    expect(rung(house)).toEqual([[DRAIN, {}, 3]]);
+  });
+
+  it("succeeds when its cause is gone, and says no more that it failed", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    await house.drain(failing);
+    clock.pass(5 * SECOND);
+    await house.drain(fine);
+    expect(await house.event(id)).toMatchObject({
+      status: "completed",
+      attempts: 2,
+      lastError: null,
+      dueAt: null,
+      endedAt: new Date(),
+    });
+    const outcomes = (await house.attempts(id)).map(({ outcome, error }) => [outcome, error]);
+    expect(outcomes).toEqual([
+      ["failed", "It is not to be."],
+      ["completed", null],
+    ]);
+  });
+
+  it.each([
+    ["an EventError, in its words", new EventError("No such order."), "No such order."],
+    ["a Failure, in its words", new Failure("conflict"), "The resource changed meanwhile"],
+    ["as much as is kept", new EventError("x".repeat(501)), "x".repeat(500)],
+    [
+      "nothing of the unexpected",
+      new TypeError("order is null"),
+      "Something went wrong on our side",
+    ],
+    ["nothing of what is no error", "thrown text", "Something went wrong on our side"],
+  ])("tells %s", async (_, thrown, told) => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    const throwing = handling(() => Promise.reject(thrown));
+    const { lines } = await captureLogs(() => house.drain(throwing));
+    expect((await house.event(id)).lastError).toBe(told);
+    expect((await house.attempts(id))[0]?.error).toBe(told);
+    const said = lines.find((line) => line.includes("webhook attempt failed"));
+    expect(said).toContain(thrown instanceof Error ? thrown.message : String(thrown));
+  });
+
+  it("holds up nobody: neither by what it throws nor by what it would change", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, 5);
+    const admin = house.tenant.admin.email;
+    const poisonous = handling(async (_, { id }) => {
+      if (id === ids[1]) throw new Error("poison");
+      // A step that the database refuses: the address is taken.
+      if (id === ids[3]) return { steps: [addUser(admin)], audit: [] };
+      return NOTHING;
+    });
+    await house.drain(poisonous);
+    const seen = await statusOf(house, ids);
+    expect(seen).toEqual(["completed", "failed", "completed", "failed", "completed"]);
+  });
+
+  it("whose payload is gone says so", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    await house.database.prepare("DELETE FROM webhook_payloads").run();
+    await house.drain(fine);
+    expect(await house.event(id)).toMatchObject({
+      status: "failed",
+      lastError: "The payload is not kept any more.",
+    });
+  });
+});
+
+describe("a lease", () => {
+  it("that another consumer took over changes nothing any more", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    const record = (email: string) => ({ steps: [addUser(email)], audit: [{ action: "a.done" }] });
+    const slow = handling(async () => {
+      clock.pass(MINUTE);
+      await house.drain(handling(async () => record("second@tenant.test")));
+      return record("first@tenant.test");
+    });
+    await house.drain(slow);
+    expect(await house.event(id)).toMatchObject({ status: "completed", attempts: 2 });
+    const { results } = await house.database
+      .prepare("SELECT email FROM users WHERE email LIKE '%@tenant.test'")
+      .all();
+    expect(results).toEqual([{ email: "second@tenant.test" }]);
+    const actions = await house.actions();
+    expect(actions.filter((action) => action === "a.done")).toHaveLength(1);
+    expect(actions.filter((action) => action === "webhook.completed")).toHaveLength(1);
+    expect((await house.attempts(id)).map(({ outcome }) => outcome)).toEqual([null, "completed"]);
+  });
+
+  it("that another consumer took over fails nothing either", async () => {
+    const house = await quietHouse({ max_attempts: 2 });
+    const id = await house.accept("evt");
+    const slow = handling(async () => {
+      clock.pass(MINUTE);
+      await house.drain(fine);
+      throw new EventError("too late");
+    });
+    await house.drain(slow);
+    expect(await house.event(id)).toMatchObject({ status: "completed", lastError: null });
+    expect(await house.actions(id)).toEqual(["webhook.accepted", "webhook.completed"]);
+  });
+
+  it("that nobody ended holds its event for a minute, then it is tried again", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    await house.drain(dying);
+    expect(await house.event(id)).toMatchObject({ status: "processing", lastError: null });
+    clock.pass(MINUTE - 1);
+    await house.drain(fine);
+    expect(await house.event(id)).toMatchObject({ status: "processing", attempts: 1 });
+    clock.pass(1);
+    await house.drain(fine);
+    expect(await house.event(id)).toMatchObject({ status: "completed", attempts: 2 });
+  });
+
+  it("that is lost each time uses up the attempts, and the last word says so", async () => {
+    const house = await quietHouse({ max_attempts: 2 });
+    const id = await house.accept("evt");
+    for (let attempt = 1; attempt <= 2; attempt++) {
+      await house.drain(dying);
+      clock.pass(MINUTE);
+    }
+    let called = false;
+    await house.drain(
+      handling(async () => {
+        called = true;
+        return NOTHING;
+      }),
+    );
+    expect(called).toBe(false);
+    expect(await house.event(id)).toMatchObject({
+      status: "dead_letter",
+      lastError: "The last attempt began and never ended.",
+    });
+    const { json } = await house.ask("GET", `/webhooks/events/${id}`);
+    const shown = json.attempt_log.map(({ outcome }: { outcome: string }) => outcome);
+    expect(shown).toEqual(["lost", "lost", "failed"]);
+  });
+
+  it("shows as running while it is held", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("evt");
+    await house.drain(dying);
+    clock.pass(MINUTE);
+    let during: unknown;
+    const looking = handling(async () => {
+      const [event, attempts] = await Promise.all([house.event(id), house.attempts(id)]);
+      during = presentDetail({ event, attempts, payload: null });
+      return NOTHING;
+    });
+    await house.drain(looking);
+    expect(during).toMatchObject({
+      status: "processing",
+      attempts: 2,
+      attempt_log: [
+        { number: 1, outcome: "lost", ended_at: null, error: null },
+        { number: 2, outcome: "running", ended_at: null, started_at: new Date().toISOString() },
+      ],
+    });
+  });
+});
+
+describe("a chain of doorbells", () => {
+  it("takes 25 events at a time, the longest due first, and rings for the rest", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, 27);
+    await house.drain(fine);
+    const done = Array.from({ length: 25 }, () => "completed");
+    expect(await statusOf(house, ids)).toEqual([...done, "pending", "pending"]);
+    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+    await house.drain(fine, { again: true });
+    expect(await statusOf(house, ids)).toEqual([...done, "completed", "completed"]);
+    expect(rung(house)).toEqual([]);
+  });
+
+  it("makes other doorbells needless while it lives, and ends when nothing is due", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, 27);
+    await house.drain(fine);
+    house.sent();
+    for (let bells = 0; bells < 3; bells++) await house.drain(fine);
+    expect((await statusOf(house, ids)).slice(25)).toEqual(["pending", "pending"]);
+    expect(rung(house)).toEqual([]);
+    await house.drain(fine, { again: true });
+    const late = await house.accept("late");
+    await house.drain(fine);
+    expect((await house.event(late)).status).toBe("completed");
+  });
+
+  it("whose next bell was lost is taken up by another after a minute", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, 27);
+    await house.drain(fine);
+    clock.pass(MINUTE - 1);
+    await house.drain(fine);
+    expect((await statusOf(house, ids)).at(-1)).toBe("pending");
+    clock.pass(1);
+    await house.drain(fine);
+    expect((await statusOf(house, ids)).at(-1)).toBe("completed");
+  });
+
+  it("is one, however many bells begin it at once", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, 30);
+    await Promise.all(Array.from({ length: 4 }, () => house.drain(fine)));
+    const done = (await statusOf(house, ids)).filter((status) => status === "completed");
+    expect(done).toHaveLength(25);
+    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+  });
+
+  it("takes what is new before replays, of which five are in flight at most", async () => {
+    const house = await quietHouse({ max_attempts: 1 });
+    const dead = await acceptMany(house, 7);
+    await house.drain(failing);
+    const replay = await house.ask("POST", "/webhooks/dead-letters/replay", {});
+    expect(replay.json).toEqual({ matched: 7, replayed: 7 });
+    const live = await house.accept("live");
+    house.sent();
+    const order: string[] = [];
+    const noting = handling(async (_, { id }) => {
+      order.push(id);
+      return NOTHING;
+    });
+    await house.drain(noting);
+    expect(order).toEqual([live, ...dead.slice(0, 5)]);
+    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+    await house.drain(dying, { again: true });
+    expect((await statusOf(house, dead)).slice(5)).toEqual(["processing", "processing"]);
+  });
+
+  it("that can take nothing, because others have it, comes again after a pause", async () => {
+    const house = await quietHouse({ max_attempts: 1 });
+    const dead = await acceptMany(house, 6);
+    await house.drain(failing);
+    await house.ask("POST", "/webhooks/dead-letters/replay", {});
+    await house.drain(dying);
+    house.sent();
+    await house.drain(fine, { again: true });
+    expect((await house.event(dead[5] ?? "")).status).toBe("pending");
+    expect(rung(house)).toEqual([[DRAIN, { again: true }, 5]]);
+  });
+});
+
+describe("a doorbell", () => {
+  it("that cannot be rung stops nothing", async () => {
+    const house = await quietHouse({ max_attempts: 2 });
+    house.breakQueues("Queue is down");
+    const ids = await acceptMany(house, 26);
+    const { entries } = await captureLogs(() => house.drain(failing));
+    const warned = entries.filter(({ message }) => message === "doorbell not rung");
+    expect(warned).toHaveLength(2);
+    house.breakQueues(null);
+    clock.pass(MINUTE);
+    await house.drain(fine);
+    await house.drain(fine, { again: true });
+    expect(new Set(await statusOf(house, ids))).toEqual(new Set(["completed"]));
+  });
+
+  it("finds nothing to do at a suspended tenant's: its events are held until it is active", async () => {
+    const house = await quietHouse();
+    const operator = await newOperator();
+    const move = async (change: string) => {
+      const url = `${PLATFORM_ORIGIN}/api/v1/tenants/${house.tenant.id}/${change}`;
+      const reply = await house.worker.call("POST", url, { token: operator.token });
+      expect(reply.status, reply.text).toBe(200);
+    };
+    const before = await house.accept("before");
+    await move("suspend");
+    const during = await house.accept("during");
+    house.sent();
+    await house.drain(fine);
+    expect(await statusOf(house, [before, during])).toEqual(["pending", "pending"]);
+    expect((await house.event(before)).attempts).toBe(0);
+    await move("activate");
+    expect(rung(house)).toEqual([[DRAIN, {}, 0]]);
+    await house.drain(fine);
+    expect(await statusOf(house, [before, during])).toEqual(["completed", "completed"]);
+  });
+
+  it("for nothing writes nothing, but for a heartbeat an hour", async () => {
+    const house = await quietHouse();
+    const beats: string[][] = [];
+    const trips: Trip[] = [];
+    const counting = wrapAll(() => async (trip, run) => {
+      trips.push(trip);
+      return run();
+    });
+    const { drain } = await import("../../../src/features/webhooks/drain.service.ts");
+    for (const pause of [0, HOUR - 1, 1]) {
+      clock.pass(pause);
+      const ctx = await house.ctx(counting);
+      trips.length = 0;
+      await drain(ctx, {});
+      beats.push(trips.map(({ kind }) => kind));
+    }
+    expect(beats).toEqual([
+      ["read", "batch", "read"],
+      ["read", "read"],
+      ["read", "batch", "read"],
+    ]);
+    const seen = await house.database.prepare("SELECT seen_at FROM webhook_drain").first();
+    expect(seen).toEqual({ seen_at: Date.now() });
+    const actions = await house.actions();
+    expect(actions.filter((action) => action === "webhook.consumer_seen")).toHaveLength(2);
+  });
+});
+
+describe("a payload", () => {
+  /** What the handler was given. */
+  async function handled(house: QuietHouse, body: string | Uint8Array, contentType?: string) {
+    const reply = await house.post(body, contentType);
+    expect(reply.status, reply.text).toBe(202);
+    let payload: unknown = "never called";
+    await house.drain(
+      handling(async (_, event) => {
+        payload = event.payload;
+        return NOTHING;
+      }),
+    );
+    expect((await house.event(reply.json.event_id)).status).toBe("completed");
+    return payload;
+  }
+
+  it.each([65_535, 65_536, 65_537, 1_048_576])("of %d bytes reaches its handler", async (size) => {
+    const house = await quietHouse();
+    const around = JSON.stringify({ text: "" }).length;
+    const text = "ä".repeat((size - around) / 2) + "x".repeat((size - around) % 2);
+    expect(await handled(house, JSON.stringify({ text }))).toEqual({ text });
+  });
+
+  it("that is a form reaches it as fields, the first of each name", async () => {
+    const house = await quietHouse();
+    const form = "application/x-www-form-urlencoded; charset=utf-8";
+    expect(await handled(house, "a=1&b=%C3%A4&a=2", form)).toEqual({ a: "1", b: "ä" });
+  });
+
+  it.each([
+    ["bytes that are no text", new Uint8Array([0x62, 0x3d, 0xff, 0xfe]), undefined],
+    ["bytes with a mark before them", new Uint8Array([0xef, 0xbb, 0xbf, 0x61, 0x3d, 0x31]), ""],
+    ["a zero byte", new Uint8Array([0x61, 0x3d, 0x00]), ""],
+  ])("of a form, %s, reaches it or is known to be unreadable", async (_, body, readable) => {
+    const house = await quietHouse();
+    const form = "application/x-www-form-urlencoded";
+    const payload = await handled(house, body, form);
+    if (readable === undefined) expect(payload).toBeUndefined();
+    else expect(Object.keys(payload as object)).toHaveLength(1);
+    const { results } = await house.database
+      .prepare("SELECT text IS NULL AS in_bytes FROM webhook_payloads")
+      .all();
+    expect(results).toEqual([{ in_bytes: readable === undefined ? 1 : 0 }]);
+  });
+});
+
+describe("a drain's budget", () => {
+  it("is one trip an event and four for all; who is active is said once an hour", async () => {
+    const house = await quietHouse();
+    const trips: { binding: string; kind: string }[] = [];
+    const counting = wrapAll((binding) => async ({ kind }, run) => {
+      trips.push({ binding: binding === "CONTROL_DB" ? "control" : "tenant", kind });
+      return run();
+    });
+    const { drain } = await import("../../../src/features/webhooks/drain.service.ts");
+    const counted: unknown[] = [];
+    for (const events of [3, 10]) {
+      for (let nth = 0; nth < events; nth++) await house.accept(`budget-${events}-${nth}`);
+      const ctx = await house.ctx(counting);
+      trips.length = 0;
+      await drain(ctx, {}, { ...fine, random: () => 0 });
+      counted.push(
+        ["tenant", "control"].map((name) => trips.filter((t) => t.binding === name).length),
+      );
+    }
+    expect(counted).toEqual([
+      [4 + 3, 1],
+      [4 + 10, 0],
+    ]);
+  });
+});
