@@ -3,22 +3,10 @@
  * its reason.
  */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { drain } from "../../../src/features/webhooks/drain.service.ts";
 import type { SchemeName } from "../../../src/platform/signatures/index.ts";
-import {
-  type Caller,
-  type CallOptions,
-  call,
-  newOperator,
-  newTenant,
-  PLATFORM_ORIGIN,
-  problemOf,
-  type TestTenant,
-} from "../../support/client.ts";
-import { HOUR, MINUTE, SECOND } from "../../support/clock.ts";
-import { tenantCtx } from "../../support/ctx.ts";
-import { LOST_TEXTS, OVERLOADED_TEXTS } from "../../support/d1.ts";
-import { kept, rejections, turnedAway } from "../../support/turned-away.ts";
+import { type CallOptions, call, newTenant, type TestTenant } from "../../support/client.ts";
+import { SECOND } from "../../support/clock.ts";
+import { kept, turnedAway } from "../../support/turned-away.ts";
 import {
   addService,
   deliver,
@@ -30,19 +18,16 @@ import {
   signed,
   type TestService,
 } from "../../support/webhooks.ts";
-import { databaseOfTenant, firstValue, openWorker, tick, wrapAll } from "../../support/worker.ts";
 
 const MIB = 1_048_576;
 
 let acme: TestTenant;
-let other: TestTenant;
 const services = new Map<SchemeName, TestService>();
 const USED = ["generic", "hmac-body", "stripe", "svix", "github", "zendesk"] as const;
 type Used = (typeof USED)[number];
 const serviceOf = (scheme: Used) => services.get(scheme) as TestService;
 beforeAll(async () => {
   acme = await newTenant();
-  other = await newTenant();
   for (const scheme of USED) services.set(scheme, await addService(acme, scheme));
 });
 afterEach(() => {
@@ -366,203 +351,4 @@ describe("a body", () => {
     });
     return { raw };
   }
-});
-
-describe("a service", () => {
-  const unknown = { status: 404, problem: "not-found", rejection: "null unknown-service" };
-
-  it("that there is not", async () => {
-    const { headers, body } = await genuine("generic");
-    for (const slug of ["nobody", "generic", "x".repeat(64)]) {
-      const url = `${acme.api}/webhooks/${slug}`;
-      await turnedAway(acme, () => deliver({ url, headers, body }), unknown);
-    }
-  });
-
-  it("of another tenant", async () => {
-    const theirs = await addService(other, "generic", { slug: "theirs" });
-    const body = eventOf(theirs, fresh());
-    const delivery = await signed(theirs, body);
-    const here = { ...delivery, url: `${acme.api}/webhooks/theirs` };
-    const before = await kept(other);
-    await turnedAway(acme, () => deliver(here), unknown);
-    expect(await kept(other)).toEqual(before);
-    expect((await deliver(delivery)).status).toBe(202);
-  });
-
-  it("of the same name as another tenant's has its own secret", async () => {
-    const name = { slug: "same", secret: "whsec_c2VjcmV0LW9mLW91cnM=" };
-    const ours = await addService(acme, "github", name);
-    const theirs = await addService(other, "github", { slug: "same" });
-    const delivery = await signed(ours, eventOf(ours, fresh()));
-    await turnedAway(other, () => deliver({ ...delivery, url: theirs.url }), {
-      status: 401,
-      problem: "invalid-signature",
-      rejection: "same signature-mismatch",
-    });
-    expect((await deliver(delivery)).status).toBe(202);
-  });
-
-  it("that sends no webhooks", async () => {
-    await call("POST", `${acme.api}/services`, {
-      token: acme.admin.token,
-      body: { slug: "silent", name: "Silent" },
-    });
-    const { headers, body } = await genuine("generic");
-    const url = `${acme.api}/webhooks/silent`;
-    await turnedAway(acme, () => deliver({ url, headers, body }), unknown);
-  });
-
-  it.each(["rejections", "dead-letters", "Stripe", "a%2Fb", "x".repeat(65)])(
-    "that there cannot be: %s",
-    async (slug) => {
-      const { headers, body } = await genuine("generic");
-      const url = `${acme.api}/webhooks/${slug}`;
-      await turnedAway(acme, () => deliver({ url, headers, body }), {
-        ...unknown,
-        rejection: null,
-      });
-    },
-  );
-
-  it("is asked for with POST", async () => {
-    const reply = await call("PUT", serviceOf("generic").url, { body: {} });
-    expect([reply.status, reply.headers.get("allow")]).toEqual([405, "POST, OPTIONS"]);
-  });
-});
-
-it("a thousand rejections are a row an hour and reason, and an audit row a minute", async () => {
-  const tenant = await newTenant();
-  const service = await addService(tenant, "generic");
-  const began = Date.now();
-  const reasons = {
-    "signature-missing": {},
-    "timestamp-missing": { "x-signature": `sha256=${"0".repeat(64)}` },
-  };
-  for (const headers of Object.values(reasons)) {
-    for (let round = 0; round < 20; round++) {
-      const bad = Array.from({ length: 25 }, () =>
-        call("POST", service.url, { body: {}, headers }),
-      );
-      expect(new Set((await Promise.all(bad)).map(({ status }) => status))).toEqual(new Set([401]));
-    }
-  }
-  expect(await rejections(tenant)).toEqual({
-    [`${service.slug} signature-missing`]: 500,
-    [`${service.slug} timestamp-missing`]: 500,
-  });
-  const { rows, audited, auditRows } = await kept(tenant);
-  expect(audited).toBe(1_000);
-  const spanned = (unit: number) => Math.floor(Date.now() / unit) - Math.floor(began / unit) + 1;
-  expect(rows).toBeLessThanOrEqual(2 * spanned(HOUR));
-  expect(auditRows).toBeLessThanOrEqual(spanned(MINUTE));
-});
-
-describe("a tenant", () => {
-  let operator: Caller;
-  beforeAll(async () => {
-    operator = await newOperator();
-  });
-  const move = async (tenant: TestTenant, method: string, path: string) => {
-    const url = `${PLATFORM_ORIGIN}/api/v1/tenants/${tenant.id}${path}`;
-    const reply = await call(method, url, { token: operator.token });
-    expect(reply.status, reply.text).toBeLessThan(300);
-  };
-
-  it("that is suspended has its events stored and held until it is activated", async () => {
-    const tenant = await newTenant();
-    const service = await addService(tenant, "stripe");
-    await eventually(tenant, (await post(service, "before")).json.event_id, "completed");
-    await move(tenant, "POST", "/suspend");
-    const held = await post(service, "held");
-    expect([held.status, held.json.status]).toEqual([202, "accepted"]);
-    expect((await post(service, "held")).json).toEqual({ ...held.json, status: "duplicate" });
-    const database = await databaseOfTenant(tenant.slug);
-    const state = () =>
-      database
-        .prepare("SELECT status, attempts FROM webhook_events WHERE id = ?")
-        .bind(held.json.event_id)
-        .first();
-    await drain(await tenantCtx(tenant.slug), {});
-    await tick();
-    await drain(await tenantCtx(tenant.slug), { again: true });
-    expect(await state()).toEqual({ status: "pending", attempts: 0 });
-    expect((await kept(tenant)).stored).toMatchObject({ received: 2, payloads: 2 });
-    expect(await firstValue(database, "SELECT count(*) FROM events")).toBe(1);
-    await move(tenant, "POST", "/activate");
-    await tick();
-    const done = await eventually(tenant, held.json.event_id, "completed");
-    expect(done).toMatchObject({ attempts: 1 });
-    expect(await firstValue(database, "SELECT count(*) FROM events")).toBe(2);
-  });
-
-  it("that is suspended turns away what it would turn away otherwise", async () => {
-    const tenant = await newTenant();
-    const service = await addService(tenant, "stripe");
-    await move(tenant, "POST", "/suspend");
-    const forged = { ...service, secret: "another" };
-    const reply = await post(forged, "forged");
-    expect([reply.status, problemOf(reply)]).toEqual([401, "invalid-signature"]);
-    expect((await kept(tenant)).stored).toMatchObject({ received: 0 });
-  });
-
-  it("that has left receives nothing, even where it is still believed to be there", async () => {
-    const tenant = await newTenant();
-    const service = await addService(tenant, "stripe");
-    expect((await post(service, "before")).status).toBe(202);
-    const before = await kept(tenant);
-    // As in an isolate that has not heard of it: only the tenant's own database says so.
-    const database = await databaseOfTenant(tenant.slug);
-    await database.exec("UPDATE realm SET status = 'deactivated'");
-    const unaware = await post(service, "after");
-    expect([unaware.status, problemOf(unaware)]).toEqual([404, "tenant-not-found"]);
-    await database.exec("UPDATE realm SET status = 'active'");
-    await move(tenant, "DELETE", "");
-    const gone = await post(service, "after");
-    expect([gone.status, problemOf(gone)]).toEqual([404, "tenant-not-found"]);
-    expect((await kept(tenant)).stored).toMatchObject({ received: before.stored?.received });
-  });
-});
-
-describe("a database that does not answer", () => {
-  let broken: string | null = null;
-  const worker = openWorker(
-    wrapAll(() => (_, run) => (broken ? Promise.reject(new Error(broken)) : run())),
-  );
-  const send = async (delivery: SignedDelivery) => {
-    const { url, headers, body } = delivery;
-    return worker.call("POST", url, { raw: body, headers });
-  };
-  afterEach(() => {
-    broken = null;
-  });
-
-  it.each([LOST_TEXTS[0], OVERLOADED_TEXTS[0], "D1_ERROR: D1 is down."] as string[])(
-    "is never the sender's fault: %s",
-    async (text) => {
-      for (const known of [false, true]) {
-        const service = await addService(acme, "generic");
-        if (known)
-          expect((await send(await signed(service, eventOf(service, fresh())))).status).toBe(202);
-        const before = await kept(acme);
-        const delivery = await signed(service, eventOf(service, fresh()));
-        broken = text;
-        const reply = await send(delivery);
-        broken = null;
-        expect([known, reply.status], reply.text).toEqual([known, 503]);
-        expect(Number(reply.headers.get("retry-after"))).toBeGreaterThan(0);
-        expect((await kept(acme)).stored).toEqual(before.stored);
-        // The sender tries again, as it was told to.
-        expect((await send(delivery)).json).toMatchObject({ status: "accepted" });
-      }
-    },
-  );
-
-  it("does not hide what is wrong with a delivery, though nobody can count it", async () => {
-    const service = await addService(acme, "generic");
-    expect((await send(await signed(service, eventOf(service, fresh())))).status).toBe(202);
-    broken = LOST_TEXTS[0] as string;
-    const reply = await worker.call("POST", service.url, { body: {} });
-    expect([reply.status, problemOf(reply)]).toEqual([401, "invalid-signature"]);
-  });
 });
