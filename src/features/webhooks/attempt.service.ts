@@ -84,9 +84,10 @@ async function fail(
   random: number,
 ): Promise<boolean> {
   const { id, attempts, attemptsLeft } = row.event;
-  const fields = { event: id, attempt: attempts, ...errorFields(error) };
-  ctx.log.warn("webhook attempt failed", fields);
   const known = error instanceof EventError || error instanceof Failure;
+  // A handler's own words may repeat what is in the payload: they stand in the attempt, not here.
+  const cause = error instanceof EventError ? { error: error.name } : errorFields(error);
+  ctx.log.warn("webhook attempt failed", { event: id, attempt: attempts, ...cause });
   // What nobody expected is told without its cause; the log has it.
   const text = (known ? error.message : PROBLEMS["internal-error"].title).slice(0, ERROR_LETTERS);
   const dead = attemptsLeft <= 0;
@@ -98,7 +99,7 @@ async function fail(
   try {
     await commit(ctx, end(row, ending), [{ action, target: id, details: { error: text } }]);
   } catch (problem) {
-    if (!isLost(problem)) throw problem;
+    // Whatever it is: those that were taken with this event are not to suffer from it.
     ctx.log.warn("webhook attempt lost", { event: id, ...errorFields(problem) });
     return false;
   }

@@ -7,8 +7,6 @@ import { findUnburied, markBuried } from "./dead-letters.repository.ts";
 /** Name of the job that sees to dead letters. */
 export const DEAD_LETTER = "webhooks.dead_letter";
 
-/** How long the dead-letter queue may take before it is told again, in ms. */
-const TOLD_AGAIN_AFTER_MS = 300_000;
 /** Dead letters told again per visit. */
 const TOLD_AGAIN = 25;
 
@@ -23,8 +21,7 @@ export async function bury(ctx: TenantCtx, eventId: string): Promise<void> {
 
 /** Tells the queue of dead letters that its consumer has not seen. */
 export async function rebury(ctx: TenantCtx, now: number): Promise<void> {
-  const before = new Date(now - TOLD_AGAIN_AFTER_MS);
-  for (const { id } of await findUnburied(ctx.db, before, TOLD_AGAIN)) await bury(ctx, id);
+  for (const { id } of await findUnburied(ctx.db, now, TOLD_AGAIN)) await bury(ctx, id);
 }
 
 /** What the dead-letter queue's consumer does: it is written down, once, that the event is dead. */

@@ -1,5 +1,7 @@
 import { and, asc, desc, eq, sql } from "drizzle-orm";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
+import { anyDue } from "./claim.repository.ts";
+import { anyUnburied } from "./dead-letters.repository.ts";
 import {
   webhookAttempts,
   webhookDrain,
@@ -15,13 +17,12 @@ export interface Glance {
   /** Suspended tenants' events are held. */
   readonly open: boolean;
   readonly due: boolean;
+  /** Whether there are dead letters of which the queue should be told again. */
+  readonly unburied: boolean;
   /** End of the time for which a chain of doorbells is trusted; 0 when there is none. */
   readonly chainUntil: number;
   readonly seenAt: number;
 }
-
-const anyDue = (now: number) =>
-  sql`EXISTS (SELECT 1 FROM ${webhookEvents} WHERE replay IN (0, 1) AND due_at <= ${now})`;
 
 /** One look, without a write: most doorbells find nothing to do. */
 export async function glance(db: RealmDb, now: number): Promise<Glance> {
@@ -31,6 +32,7 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
         .select({
           open: sql<number>`${realm.status} = 'active'`,
           due: sql<number>`${anyDue(now)}`,
+          unburied: anyUnburied(now),
           chainUntil: sql<number>`coalesce((SELECT chain_until FROM ${webhookDrain}), 0)`,
           seenAt: sql<number>`coalesce((SELECT seen_at FROM ${webhookDrain}), 0)`,
         })
@@ -38,7 +40,8 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
     "primary",
   );
   if (!row) throw new Error(`The database of ${db.realmId} has no realm.`);
-  return { ...row, open: row.open === 1, due: row.due === 1 };
+  const { open, due, unburied } = row;
+  return { ...row, open: open === 1, due: due === 1, unburied: unburied === 1 };
 }
 
 /** Notes that a consumer was here. */
@@ -50,99 +53,6 @@ export function noteSeen(now: number): Step {
       .onConflictDoUpdate({ target: webhookDrain.singleton, set: { seenAt: new Date(now) } }),
     expect: 1,
     as: "webhook_drain.seen",
-  };
-}
-
-export interface Claim {
-  readonly lease: string;
-  readonly now: number;
-  readonly leaseUntil: number;
-  readonly chainUntil: number;
-  /** Whether the chain's own doorbell asks; another gives way to a chain. */
-  readonly again: boolean;
-  /** Events, and replays among them at most. */
-  readonly live: number;
-  readonly replays: number;
-}
-
-/**
- * Takes what is due: live events first, the longest due before the others, then so many replays
- * that no more than `replays` are in flight. Fails with `conflict` when a chain was faster.
- */
-export function claimSteps(claim: Claim): Step[] {
-  const { lease, now } = claim;
-  const chainUntil = new Date(claim.chainUntil);
-  return [
-    {
-      statement: write
-        .insert(webhookDrain)
-        .values({ singleton: 1, chainUntil, seenAt: new Date(now) })
-        .onConflictDoUpdate({
-          target: webhookDrain.singleton,
-          set: { chainUntil, seenAt: new Date(now) },
-          ...(claim.again ? {} : { setWhere: sql`${webhookDrain.chainUntil} <= ${now}` }),
-        }),
-      expect: 1,
-      as: "webhook_drain.chain",
-    },
-    take(claim, 0, sql`${claim.live}`),
-    take(claim, 1, sql`max(0, ${claim.replays} - ${replaysInFlight(now)})`),
-    {
-      statement: write.insert(webhookAttempts).select(
-        sql`SELECT id, attempts, ${lease}, ${now}, NULL, NULL, NULL FROM ${webhookEvents}
-          WHERE lease = ${lease}`,
-      ),
-      expect: "any",
-      as: "webhook_attempts.begin",
-    },
-    {
-      // Nothing is left: the chain ends here, and the next doorbell begins another.
-      statement: write
-        .update(webhookDrain)
-        .set({ chainUntil: new Date(0) })
-        .where(sql`NOT ${anyDue(now)}`),
-      expect: "any",
-      as: "webhook_drain.end",
-    },
-  ];
-}
-
-const replaysInFlight = (now: number) => sql`(SELECT count(*) FROM webhook_events AS flying
-  WHERE flying.replay = 1 AND flying.due_at > ${now} AND flying.status = 'processing')`;
-
-/**
- * An event that half of its attempts or more have not outlived: it may be what ends its consumers.
- * Those are taken one by one, so that whoever was taken together with it does not die with it.
- */
-const SUSPECT = sql.raw("(lease IS NOT NULL AND attempts_left * 2 <= max_attempts)");
-
-/** By the index of leases: they are few, while a flood may be due. */
-const firstSuspect = (replay: 0 | 1, now: number) => sql`SELECT id FROM webhook_events
-  INDEXED BY webhook_events_lease WHERE lease > '' AND replay = ${replay} AND due_at <= ${now}
-  AND ${SUSPECT} ORDER BY due_at, id LIMIT 1`;
-
-function take(
-  { lease, now, leaseUntil }: Claim,
-  replay: 0 | 1,
-  limit: ReturnType<typeof sql>,
-): Step {
-  return {
-    statement: write
-      .update(webhookEvents)
-      .set({
-        status: "processing",
-        lease,
-        dueAt: new Date(leaseUntil),
-        attempts: sql`attempts + 1`,
-        attemptsLeft: sql`attempts_left - 1`,
-      })
-      .where(
-        sql`id IN (SELECT id FROM ${webhookEvents} WHERE replay = ${replay} AND due_at <= ${now}
-          AND (NOT ${SUSPECT} OR id = (${firstSuspect(replay, now)}))
-          ORDER BY due_at, id LIMIT ${limit})`,
-      ),
-    expect: "any",
-    as: replay ? "webhook_events.claim_replays" : "webhook_events.claim",
   };
 }
 

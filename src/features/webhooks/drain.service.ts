@@ -5,15 +5,9 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, sayActive } from "../../platform/tenancy/index.ts";
 import { attempt } from "./attempt.service.ts";
+import { type Claim, claimSteps } from "./claim.repository.ts";
 import { rebury } from "./dead-letters.service.ts";
-import {
-  type Claim,
-  claimedBy,
-  claimSteps,
-  findRest,
-  glance,
-  noteSeen,
-} from "./drain.repository.ts";
+import { claimedBy, findRest, glance, noteSeen } from "./drain.repository.ts";
 import { HANDLERS } from "./handlers.ts";
 import type { WebhookHandler } from "./handling.ts";
 import { ringDrain } from "./ring-drain.ts";
@@ -52,6 +46,7 @@ export async function drain(
   const now = Date.now();
   const seen = await glance(ctx.db, now);
   if (!seen.open) return;
+  if (seen.unburied) await rebury(ctx, now);
   if (!seen.due) return rest(ctx, now, seen.seenAt);
   const again = bell.again ?? false;
   if (!again && seen.chainUntil > now) return;
@@ -108,10 +103,8 @@ async function tellSweeper(ctx: TenantCtx): Promise<void> {
   }
 }
 
-/** Nothing is due: a heartbeat now and then, and a look at what was buried in vain. */
+/** Nothing is due: a heartbeat now and then. */
 async function rest(ctx: TenantCtx, now: number, seenAt: number): Promise<void> {
-  if (now - seenAt >= SEEN_EVERY_MS) {
-    await commit(ctx, [noteSeen(now)], [{ action: "webhook.consumer_seen", summed: true }]);
-  }
-  await rebury(ctx, now);
+  if (now - seenAt < SEEN_EVERY_MS) return;
+  await commit(ctx, [noteSeen(now)], [{ action: "webhook.consumer_seen", summed: true }]);
 }

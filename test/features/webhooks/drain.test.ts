@@ -120,7 +120,9 @@ describe("an event that fails", () => {
     expect((await house.event(id)).lastError).toBe(told);
     expect((await house.attempts(id))[0]?.error).toBe(told);
     const said = lines.find((line) => line.includes("webhook attempt failed"));
-    expect(said).toContain(thrown instanceof Error ? thrown.message : String(thrown));
+    // A handler's own words may repeat the payload: the log has none of them.
+    if (thrown instanceof EventError) expect(said).not.toContain(thrown.message);
+    else expect(said).toContain(thrown instanceof Error ? thrown.message : String(thrown));
   });
 
   it("holds up nobody: neither by what it throws nor by what it would change", async () => {
@@ -202,11 +204,7 @@ describe("a doorbell", () => {
       await drain(ctx, {});
       beats.push(trips.map(({ kind }) => kind));
     }
-    expect(beats).toEqual([
-      ["read", "batch", "read"],
-      ["read", "read"],
-      ["read", "batch", "read"],
-    ]);
+    expect(beats).toEqual([["read", "batch"], ["read"], ["read", "batch"]]);
     const seen = await house.database.prepare("SELECT seen_at FROM webhook_drain").first();
     expect(seen).toEqual({ seen_at: Date.now() });
     const actions = await house.actions();
