@@ -20,6 +20,8 @@ export const events = sqliteTable(
   (table) => [
     index("events_type").on(table.type, table.id),
     index("events_source_id").on(table.sourceId),
-    index("events_subject").on(table.source, table.subject, table.type),
+    index("events_subject").on(table.subject, table.id),
+    index("events_told").on(table.source, table.subject, table.type),
+    index("events_occurred_at").on(table.occurredAt),
   ],
 );

@@ -138,7 +138,7 @@ async function store(
     ],
   );
   const keys = [...new Set(batch.map(({ dedupeKey }) => dedupeKey))];
-  const found = await findByDedupeKey(ctx.db, service.id, keys);
+  const found = await findByDedupeKey(ctx.db, service.slug, keys);
   await ringDrain(ctx);
   return new Map(found.map(({ dedupeKey, id }) => [dedupeKey, id]));
 }

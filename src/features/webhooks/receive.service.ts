@@ -85,7 +85,6 @@ export function mostBytes({ settings }: Delivery["service"]): number {
 /** What all events of a delivery have in common. */
 export function originOf(service: Delivery["service"], receivedAt: Date, test: boolean) {
   return {
-    serviceId: service.id,
     service: service.slug,
     maxAttempts: service.settings.max_attempts ?? USUAL_ATTEMPTS,
     receivedAt,
@@ -106,7 +105,7 @@ async function duplicateOf(
   dedupeKey: string,
   cause: Failure,
 ): Promise<Receipt> {
-  const [first] = await findByDedupeKey(ctx.db, service.id, [dedupeKey]);
+  const [first] = await findByDedupeKey(ctx.db, service.slug, [dedupeKey]);
   // Retention may have removed it this very moment: then it is not there, and comes again.
   if (!first) throw new Failure("outcome-unknown", undefined, { cause });
   await commitAside(ctx, [], [{ action: "webhook.duplicate", target: first.id, summed: true }]);

@@ -30,8 +30,7 @@ export const webhookEvents = sqliteTable(
   "webhook_events",
   {
     id: text("id").primaryKey(),
-    serviceId: text("service_id").notNull(),
-    /** The service's slug when it was received. */
+    /** The service's slug: one that is removed and added again is the same, and so are its repeats. */
     service: text("service").notNull(),
     type: text("type").notNull(),
     /** The provider's id, if it gave one. */
@@ -62,20 +61,22 @@ export const webhookEvents = sqliteTable(
     receivedAt: integer("received_at", { mode: "timestamp_ms" }).notNull(),
     /** When it was completed, or given up. */
     endedAt: integer("ended_at", { mode: "timestamp_ms" }),
+    /** When the dead-letter queue was last told of it. */
+    toldAt: integer("told_at", { mode: "timestamp_ms" }),
     /** When the dead-letter queue's consumer had seen it dead. */
     buriedAt: integer("buried_at", { mode: "timestamp_ms" }),
   },
   (table) => [
-    uniqueIndex("webhook_events_dedupe").on(table.serviceId, table.dedupeKey),
-    index("webhook_events_provider_id").on(table.serviceId, table.providerId),
+    uniqueIndex("webhook_events_dedupe").on(table.service, table.dedupeKey),
+    index("webhook_events_provider_id").on(table.service, table.providerId),
     index("webhook_events_due").on(table.replay, table.dueAt),
     index("webhook_events_lease").on(table.lease),
     index("webhook_events_status").on(table.status, table.id),
     index("webhook_events_service").on(table.service, table.id),
     index("webhook_events_type").on(table.type, table.id),
-    index("webhook_events_age").on(table.status, table.receivedAt),
+    index("webhook_events_ended").on(table.status, table.endedAt),
     index("webhook_events_unburied")
-      .on(table.endedAt)
+      .on(table.toldAt)
       .where(sql`status = 'dead_letter' AND buried_at IS NULL`),
   ],
 );
@@ -129,14 +130,33 @@ export const webhookRejections = sqliteTable(
     firstAt: integer("first_at", { mode: "timestamp_ms" }).notNull(),
     lastAt: integer("last_at", { mode: "timestamp_ms" }).notNull(),
   },
-  (table) => [primaryKey({ columns: [table.service, table.reason, table.hour] })],
+  (table) => [primaryKey({ columns: [table.hour, table.service, table.reason] })],
+);
+
+/** Bodies that were taken in as batches: the same one is no single event, and the other way round. */
+export const webhookBatches = sqliteTable(
+  "webhook_batches",
+  {
+    service: text("service").notNull(),
+    /** What would be the dedupe key of the body as one event. */
+    key: text("key").notNull(),
+    receivedAt: integer("received_at", { mode: "timestamp_ms" }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.service, table.key] }),
+    index("webhook_batches_received_at").on(table.receivedAt),
+  ],
 );
 
 /** One row: the drain of this tenant's events. */
 export const webhookDrain = sqliteTable("webhook_drain", {
   singleton: integer("singleton").primaryKey().default(1),
-  /** Until when a chain of doorbells is trusted to go on by itself; others then need not drain. */
+  /** Token of the chain of doorbells that drains; each doorbell of it carries it. */
+  chain: text("chain"),
+  /** Until when that chain is trusted to go on by itself; others then need not drain. */
   chainUntil: integer("chain_until", { mode: "timestamp_ms" }).notNull(),
+  /** The earliest time for which a doorbell is under way to try failed events again. */
+  retryRungFor: integer("retry_rung_for", { mode: "timestamp_ms" }),
   /** When a consumer was last here. */
   seenAt: integer("seen_at", { mode: "timestamp_ms" }).notNull(),
 });

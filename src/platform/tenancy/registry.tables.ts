@@ -43,7 +43,7 @@ export const tenants = sqliteTable(
     activeAt: integer("active_at", { mode: "timestamp_ms" }),
   },
   (table) => [
-    index("tenants_active").on(table.cell, table.activeAt),
+    index("tenants_cell").on(table.cell, table.id),
     uniqueIndex("tenants_database").on(table.cell, table.binding),
     index("tenants_state").on(table.state, table.updatedAt),
     index("tenants_unsynced").on(table.unsyncedSince),

@@ -179,9 +179,9 @@ describe("replaying dead letters", () => {
     await house.database
       .prepare(
         `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
-        INSERT INTO webhook_events SELECT id || printf('%04d', i), service_id, service, type,
+        INSERT INTO webhook_events SELECT id || printf('%04d', i), service, type,
           provider_id, dedupe_key || i, conflicting, test, status, replay, attempts, attempts_left,
-          max_attempts, due_at, lease, last_error, size, received_at, ended_at, buried_at
+          max_attempts, due_at, lease, last_error, size, received_at, ended_at, told_at, buried_at
         FROM webhook_events, n WHERE id = ?`,
       )
       .bind(id)

@@ -47,7 +47,7 @@ describe("retention", () => {
       house.database.prepare(
         `INSERT INTO ${table} (${columns}) ${numbers} SELECT ${changed} FROM ${table}, n`,
       );
-    const kept = `service_id, service, type, provider_id, conflicting, test, status, replay, attempts,
+    const kept = `service, type, provider_id, conflicting, test, status, replay, attempts,
       attempts_left, max_attempts, due_at, lease, last_error, size, received_at, ended_at, buried_at`;
     await house.database.batch([
       copy(
