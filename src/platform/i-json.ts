@@ -14,9 +14,11 @@ export interface Token {
 }
 
 /**
- * Reads a document that two parsers cannot understand differently: I-JSON (RFC 7493), which has no
- * repeated names and no lone surrogates, at most 64 levels deep, and without the name `__proto__`,
- * which no honest sender uses.
+ * Reads I-JSON (RFC 7493): no name twice and no lone surrogate, over which parsers differ. Besides at
+ * most 64 levels deep, without the name `__proto__`, which no honest sender uses, and without a byte
+ * order mark, which some parsers skip and others refuse. Numbers may be anything that JSON allows:
+ * section 2.2 only advises to stay within what a double holds, so 2^53 + 1 and 1e400 pass, and other
+ * parsers may read other numbers than ours does.
  * @throws Failure `malformed-json`, with a detail that tells the sender what is wrong
  */
 export function parseIJson(bytes: Uint8Array): { readonly value: unknown; readonly text: string } {
@@ -24,6 +26,11 @@ export function parseIJson(bytes: Uint8Array): { readonly value: unknown; readon
   let value: unknown;
   try {
     text = fromUtf8(bytes);
+  } catch (cause) {
+    throw new Failure("malformed-json", undefined, { cause });
+  }
+  if (text.startsWith("\ufeff")) throw malformed("begins with a byte order mark");
+  try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new Failure("malformed-json", undefined, { cause });

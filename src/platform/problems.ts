@@ -30,6 +30,7 @@ export const PROBLEMS = {
   "tenant-not-found": { status: 404, title: "No tenant lives at this address" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The resource changed meanwhile" },
+  "other-route": { status: 409, title: "This body was taken in at the other address" },
   "event-state": { status: 409, title: "The event's state does not allow this" },
   "slug-reserved": { status: 409, title: "The slug is kept for other uses" },
   "slug-taken": { status: 409, title: "The slug is taken" },

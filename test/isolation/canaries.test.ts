@@ -26,6 +26,8 @@ const ROUND_MS = DEEP ? 1_000 : 5_000;
 /** Columns that hold what came in through the API. A new column belongs here or below. */
 const WRITTEN = [
   "audit_log.request_id",
+  // Of deliveries that were turned away: the slug of their service.
+  "audit_log.target",
   "audit_private.data",
   "events.metadata",
   "events.source",
@@ -54,7 +56,7 @@ const WRITTEN = [
 ];
 /** Columns that hold what we make: ids, times, counts, hashes, sealed texts, words of a list. */
 const MADE = [
-  ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal target"),
+  ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal"),
   ...columns("audit_log", "commitment sum_key"),
   ...columns("audit_private", "audit_id salt"),
   ...columns("audit_sums", "sum_key count"),
@@ -78,7 +80,8 @@ const MADE = [
   ...columns("webhook_events", "id dedupe_key conflicting test status replay attempts"),
   ...columns("webhook_events", "attempts_left max_attempts due_at lease size received_at ended_at"),
   ...columns("webhook_events", "told_at buried_at"),
-  ...columns("webhook_batches", "key received_at"),
+  // Batches go to a service that every tenant names alike.
+  ...columns("webhook_batches", "service key received_at"),
   ...columns("webhook_payloads", "event_id kind"),
   ...columns("webhook_rejections", "hour reason count first_at last_at"),
 ];
@@ -142,7 +145,10 @@ it("the scan finds what leaks", async () => {
   expect(await answer(`/users/${other.users[0]}`)).not.toEqual([]);
   const [webhook = "", event = ""] = [other.webhooks[0], other.events[0]];
   expect(await answer(`/webhooks/events/${webhook}`)).toContain(webhook);
-  expect(await answer(`/events/${event}`)).toEqual(expect.arrayContaining([event, webhook]));
+  // Which webhook it was made from is the queue's affair.
+  const shown = await answer(`/events/${event}`);
+  expect(shown).toContain(event);
+  expect(other.webhooks.filter((id) => shown.includes(id))).toHaveLength(1);
   const services = await answer("/services");
   for (const prefix of ["service_", "secret_"]) expect(services.join()).toContain(prefix);
   expect(await answer("/audit?limit=1")).toContain("a canary of tenant 1");

@@ -44,7 +44,7 @@ describe("I-JSON", () => {
     ["nothing", "", NO_JSON],
     ["half a document", '{"a":', NO_JSON],
     ["two documents", "{}{}", NO_JSON],
-    ["a byte order mark", "\ufeff{}", NO_JSON],
+    ["a byte order mark", "\ufeff{}", "The body begins with a byte order mark."],
     ["NaN", "[NaN]", NO_JSON],
   ])("is not: %s", (_, text, fault) => {
     expect(faultOf(text)).toBe(fault);
@@ -69,6 +69,7 @@ describe("I-JSON", () => {
     ["what looks like a lone surrogate", String.raw`["\\ud83d"]`],
     ["quotes and brackets in strings", String.raw`{"\"{":"}\\","[,":"\\\"]"}`],
     ["a plain value", " 12.5e3 "],
+    ["numbers that no double holds", "[9007199254740993,1e400]"],
   ])("is: %s", (_, text) => {
     expect(parseIJson(utf8(text))).toEqual({ value: JSON.parse(text), text });
   });

@@ -147,9 +147,10 @@ describe("requests with one Idempotency-Key", () => {
     expect(JSON.parse((await oneAnswer(await Promise.all(times(50, all)), all)).text)).toEqual({
       matched: 1,
       replayed: 1,
+      more: false,
     });
     // Nothing is left to replay: still the first answer, and another selection is another payload.
-    expect((await all()).json).toEqual({ matched: 1, replayed: 1 });
+    expect((await all()).json).toEqual({ matched: 1, replayed: 1, more: false });
     const otherwise = await send("replay-2", "POST", "/webhooks/dead-letters/replay", {
       dry_run: true,
     });

@@ -14,7 +14,7 @@ export interface Held {
 }
 
 /** As `wrangler.toml` says. */
-const BATCH_SIZE = 100;
+const BATCH_SIZE: Record<QueueName, number> = { doorbells: 10, "dead-letters": 25 };
 const MAX_RETRIES: Record<QueueName, number> = { doorbells: 5, "dead-letters": 100 };
 
 /** Stands between a sender and the queue: it may send once, twice, never, or throw. */
@@ -46,7 +46,7 @@ export function holdQueues() {
   }
 
   /** What the queue would deliver now: the first that are ready, in the order of their sending. */
-  function take(queue: QueueName, most = BATCH_SIZE): Held[] {
+  function take(queue: QueueName, most = BATCH_SIZE[queue]): Held[] {
     const now = Date.now();
     const taken = new Set(
       held.filter((each) => each.queue === queue && each.readyAt <= now).slice(0, most),

@@ -32,8 +32,10 @@ export interface QuietHouse {
   post(body: string | Uint8Array, contentType?: string, service?: TestService): Promise<Reply>;
   /** Has the admin ask. */
   ask(method: string, path: string, body?: unknown): Promise<Reply>;
-  /** What a consumer does when the doorbell rings. */
+  /** What a consumer does when a doorbell rings: the chain's own, `again`, or one without a token. */
   drain(options?: Partial<DrainOptions>, bell?: { readonly again?: boolean }): Promise<void>;
+  /** The chain of doorbells that is alive. */
+  chain(): Promise<string | undefined>;
   event(id: string): Promise<EventRow>;
   attempts(id: string): Promise<AttemptRow[]>;
   /** What the queues were sent since the last call. */
@@ -74,7 +76,14 @@ export async function quietHouse(
     ask: (method, path, body) =>
       worker.call(method, `${tenant.api}${path}`, { token: tenant.admin.token, body }),
     drain: async (options = {}, bell = {}) =>
-      drain(await ctx(), bell, { handlers: HANDLERS, random: () => 0.5, ...options }),
+      drain(await ctx(), bell.again ? { again: await house.chain() } : {}, {
+        handlers: HANDLERS,
+        random: () => 0.5,
+        ...options,
+      }),
+    chain: async () =>
+      (await database.prepare("SELECT chain FROM webhook_drain").first<string>("chain")) ??
+      undefined,
     event: async (id) => (await findReceived((await ctx()).db, id, "primary")) as EventRow,
     attempts: async (id) => (await findWhole((await ctx()).db, id, false))?.attempts ?? [],
     sent: queues.take,

@@ -47,13 +47,6 @@ export interface Refusal {
   readonly rejection: string | null;
 }
 
-export interface Refusal {
-  readonly status: number;
-  readonly problem: string;
-  /** Service and reason under which it is counted; null where it is not. */
-  readonly rejection: string | null;
-}
-
 /** Runs something that is turned away, and checks that its count is all that is left of it. */
 export async function turnedAway(
   tenant: TestTenant,

@@ -13,18 +13,17 @@ export interface ProvidersEvent {
   readonly body: string;
 }
 
-/** Events per request where they are sent as a batch, at most. */
-const MOST_PER_BATCH = 8;
-
 export interface SenderOptions {
   readonly random: Random;
   readonly isolate: () => Isolate;
   /** Probability that a request is a batch. */
   readonly batches: number;
+  /** Events per request where they are sent as a batch, at most. */
+  readonly mostPerBatch?: number;
 }
 
 export function openSender(events: readonly ProvidersEvent[], options: SenderOptions) {
-  const { random } = options;
+  const { random, mostPerBatch = 8 } = options;
   const app = createApp();
   const waiting: ProvidersEvent[] = [...events];
   const heard: ProvidersEvent[] = [];
@@ -78,7 +77,7 @@ export function openSender(events: readonly ProvidersEvent[], options: SenderOpt
       const requests: Promise<unknown>[] = [];
       for (let left = count; left > 0; ) {
         const alone = !random.chance(options.batches);
-        const size = alone ? 1 : 1 + Math.floor(random.next() * MOST_PER_BATCH);
+        const size = alone ? 1 : 1 + Math.floor(random.next() * mostPerBatch);
         const drawn = Array.from({ length: size }, next).flatMap((event) => event ?? []);
         left -= size;
         for (const same of byService(drawn)) requests.push(send(same, alone));

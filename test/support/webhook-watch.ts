@@ -1,9 +1,9 @@
 /** Watches a tenant's replays and live events from behind the database, batch by batch. */
-import { REPLAYS_IN_FLIGHT } from "../../src/features/webhooks/drain.service.ts";
 import type { Around } from "./d1.ts";
 import { firstValue } from "./worker.ts";
 
-export { REPLAYS_IN_FLIGHT };
+/** Replays that may be in flight, as docs/decisions/0009 promises. */
+export const REPLAYS_IN_FLIGHT = 5;
 /** Live events that one doorbell takes. */
 export const LIVE_PER_DRAIN = 25;
 

@@ -1,4 +1,4 @@
-import { and, desc, eq, gte, lt, sql } from "drizzle-orm";
+import { and, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
 import { events } from "./events.tables.ts";
@@ -13,7 +13,15 @@ export interface EventFilters {
   readonly to?: string | undefined;
 }
 
-/** Events, the newest recorded first. */
+/** Whether the list is one of a time: it goes by when things happened then, and so does its index. */
+const isOfTime = ({ from, to }: EventFilters) => from !== undefined || to !== undefined;
+
+/** Where such a list goes on after an event. */
+export function keysetFor(filters: EventFilters): (row: EventRow) => Keyset {
+  return isOfTime(filters) ? ({ occurredAt, id }) => [occurredAt.getTime(), id] : ({ id }) => [id];
+}
+
+/** Events, the newest recorded first; those of a time, what happened last first. */
 export function listEvents(
   db: RealmDb,
   filters: EventFilters,
@@ -21,23 +29,33 @@ export function listEvents(
   count: number,
 ): Promise<EventRow[]> {
   const { type, subject, source_id, from, to } = filters;
+  const ofTime = isOfTime(filters);
   return db.read((reader) =>
     reader
       .select()
       .from(events)
       .where(
         and(
-          type === undefined ? undefined : eq(events.type, type),
+          type === undefined ? undefined : ofType(type, ofTime),
           subject === undefined ? undefined : eq(events.subject, subject),
           source_id === undefined ? undefined : eq(events.sourceId, source_id),
           from === undefined ? undefined : gte(events.occurredAt, new Date(from)),
           to === undefined ? undefined : lt(events.occurredAt, new Date(to)),
-          after ? lt(events.id, String(after[0])) : undefined,
+          after ? goesOn(after, ofTime) : undefined,
         ),
       )
-      .orderBy(desc(events.id))
+      .orderBy(...(ofTime ? [desc(events.occurredAt), desc(events.id)] : [desc(events.id)]))
       .limit(count),
   );
+}
+
+/** A type may be that of nearly all events: its index is no help in a list of a time. */
+function ofType(type: string, ofTime: boolean): SQL {
+  return ofTime ? sql`+${events.type} = ${type}` : eq(events.type, type);
+}
+
+function goesOn([first, second]: Keyset, ofTime: boolean): SQL {
+  return ofTime ? sql`(occurred_at, id) < (${first}, ${second})` : lt(events.id, String(first));
 }
 
 export async function findEvent(db: RealmDb, id: string): Promise<EventRow | undefined> {

@@ -32,6 +32,10 @@ export const EventQuery = strictQuery({
   type: filter.openapi({ description: "Such as `payment.succeeded`." }),
   subject: filter.openapi({ description: "What it is about." }),
   source_id: filter.openapi({ description: "Id of the received webhook that it was made from." }),
-  from: z.iso.datetime({ offset: true }).optional().openapi({ description: "At or after." }),
-  to: z.iso.datetime({ offset: true }).optional().openapi({ description: "Before." }),
+  from: z.iso.datetime({ offset: true }).optional().openapi({
+    description: "Happened at or after; the list then goes by when things happened.",
+  }),
+  to: z.iso.datetime({ offset: true }).optional().openapi({
+    description: "Happened before; the list then goes by when things happened.",
+  }),
 });

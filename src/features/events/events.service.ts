@@ -8,6 +8,7 @@ import {
   type EventRow,
   findEvent,
   insertEvent,
+  keysetFor,
   listEvents,
 } from "./events.repository.ts";
 
@@ -34,7 +35,7 @@ export function list(
     ctx,
     { list: "events", filters, limit, cursor },
     (after, count) => listEvents(ctx.db, filters, after, count),
-    (row) => [row.id],
+    keysetFor(filters),
   );
 }
 

@@ -5,6 +5,7 @@ import { open, seal } from "../../platform/crypto/envelope.ts";
 import { newId } from "../../platform/ids.ts";
 import { Failure } from "../../platform/problems.ts";
 import { settingsFaults } from "../../platform/signatures/index.ts";
+import { isMasked } from "./notification-url.ts";
 import type { SecretRow } from "./services.repository.ts";
 import type { WebhookSettings } from "./services.schemas.ts";
 
@@ -20,6 +21,10 @@ export function requireUsable(settings: WebhookSettings, secrets: readonly strin
     message,
   }));
   if (secrets.length === 0) faults.push({ pointer: "/webhook/secrets", message: "is required" });
+  if (isMasked(settings)) {
+    const message = "has *** for user and password: send them as the provider has them";
+    faults.push({ pointer: "/webhook/notification_url", message });
+  }
   if (faults.length === 0) return;
   throw new Failure("validation-failed", "Some values are not valid.", { errors: faults });
 }

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
+import { shownSettings } from "./notification-url.ts";
 import type { ServiceView } from "./services.repository.ts";
 import {
   NewService,
@@ -47,7 +48,7 @@ mount(
     path: "/services",
     operationId: "createService",
     summary: "Add a service",
-    description: "Its webhooks are accepted at `webhook.url` at once.",
+    description: "Its webhooks are accepted at `webhook.url` everywhere within 2 seconds.",
     tag: TAG,
     doors: "tenant",
     access: "services:write",
@@ -151,7 +152,7 @@ function presentService(view: ServiceView, origin: string): z.input<typeof Servi
     slug: view.slug,
     name: view.name,
     webhook: view.webhook && {
-      ...view.webhook,
+      ...shownSettings(view.webhook),
       url: `${origin}/api/v1/webhooks/${view.slug}`,
       secrets: view.secrets.map(({ id, createdAt }) => ({
         id,

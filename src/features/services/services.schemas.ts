@@ -1,6 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { id, pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
-import { SCHEME_NAMES, type SignatureSettings } from "../../platform/signatures/index.ts";
+import {
+  SCHEME_NAMES,
+  type SignatureSettings,
+  schemeText,
+} from "../../platform/signatures/index.ts";
 
 /** Words that stand in the place of a slug in paths below `/webhooks`. */
 const RESERVED = ["health", "events", "dead-letters", "rejections"];
@@ -31,12 +35,28 @@ export const slugParams = z.object({
 
 const HeaderName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "is no header name");
 
+const SignatureScheme = z.enum(SCHEME_NAMES).openapi("SignatureScheme", {
+  description: [
+    "How the sender signs. `<…>` stands for a value: of that header, or of that part of the request.",
+    "",
+    ...SCHEME_NAMES.map((name) => `- ${schemeText(name)}`),
+  ].join("\n"),
+  example: "stripe",
+});
+
 const options = {
-  scheme: z.enum(SCHEME_NAMES).openapi({ example: "stripe" }),
-  tolerance_seconds: z.int().min(1).max(86_400).optional().openapi({
-    description: "How far the signed time may be off, both ways. Left out: the scheme's own.",
-    example: 300,
-  }),
+  scheme: SignatureScheme,
+  tolerance_seconds: z
+    .int()
+    .min(1)
+    .max(86_400)
+    .optional()
+    .openapi({
+      description:
+        "How far the signed time may be off, both ways, for schemes that have one. Left out: the " +
+        "scheme's own.",
+      example: 300,
+    }),
   max_payload_bytes: z
     .int()
     .min(1)
@@ -65,7 +85,8 @@ const options = {
     .optional()
     .describe(
       "For schemes that sign it: the URL as the provider knows it, such as " +
-        "`https://acme.example/api/v1/webhooks/square`.",
+        "`https://acme.example/api/v1/webhooks/square`. User and password in it are never shown; " +
+        "a URL that is sent as it was shown, with `***` in their place, keeps them.",
     ),
 };
 

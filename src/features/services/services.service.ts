@@ -5,6 +5,7 @@ import { type IfMatch, lostRace, requireVersion } from "../../platform/precondit
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { forgetWebhooks } from "./known-services.ts";
+import { shownSettings, unmaskedSettings } from "./notification-url.ts";
 import { keepSecrets, requireUsable } from "./secrets.ts";
 import {
   deleteSecrets,
@@ -52,7 +53,7 @@ export async function create(
     readonly webhook?: WebhookInput | undefined;
   },
 ): Promise<ServiceView> {
-  const webhook = input.webhook ? settingsOf(input.webhook) : null;
+  const webhook = input.webhook ? settingsOf(input.webhook, null) : null;
   const given = input.webhook?.secrets ?? [];
   if (webhook) requireUsable(webhook, given);
   const now = new Date();
@@ -92,7 +93,9 @@ export async function update(
   const { secrets, ...before } = await get(ctx, slug, "primary");
   requireVersion(ifMatch, before.version);
   const webhook =
-    changes.webhook === undefined ? before.webhook : changes.webhook && settingsOf(changes.webhook);
+    changes.webhook === undefined
+      ? before.webhook
+      : changes.webhook && settingsOf(changes.webhook, before.webhook);
   const given = webhook === null ? [] : changes.webhook?.secrets;
   const { kept, added, gone } = await keepSecrets(ctx, before.id, secrets, given);
   // As they were sent, so that a fault points at the right one.
@@ -144,12 +147,15 @@ export async function remove(ctx: TenantCtx, slug: string, ifMatch: IfMatch): Pr
 }
 
 /** What was set, without what was not. */
-function settingsOf({ secrets: _, ...options }: WebhookInput): WebhookSettings {
+function settingsOf(
+  { secrets: _, ...options }: WebhookInput,
+  stored: WebhookSettings | null,
+): WebhookSettings {
   const set = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(set) as unknown as WebhookSettings;
+  return unmaskedSettings(Object.fromEntries(set) as unknown as WebhookSettings, stored);
 }
 
-/** What an audit row tells of a service: its settings are no secrets. */
+/** What an audit row tells of a service: its settings as they are shown. */
 function describe({ slug, name, webhook }: Pick<ServiceRow, "slug" | "name" | "webhook">) {
-  return { slug, name, webhook };
+  return { slug, name, webhook: webhook && shownSettings(webhook) };
 }

@@ -1,13 +1,8 @@
-import { and, asc, desc, eq, sql } from "drizzle-orm";
+import { asc, eq, sql } from "drizzle-orm";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
-import { anyDue } from "./claim.repository.ts";
+import { anyDue, LOST_SINCE } from "./claim.repository.ts";
 import { anyUnburied } from "./dead-letters.repository.ts";
-import {
-  webhookAttempts,
-  webhookDrain,
-  webhookEvents,
-  webhookPayloads,
-} from "./webhooks.tables.ts";
+import { webhookDrain, webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
 
 /** Payloads up to this size come with their events in one trip; larger ones alone, in bytes. */
 const SMALL_BYTES = 65_536;
@@ -19,8 +14,11 @@ export interface Glance {
   readonly due: boolean;
   /** Whether there are dead letters of which the queue should be told again. */
   readonly unburied: boolean;
-  /** End of the time for which a chain of doorbells is trusted; 0 when there is none. */
+  /** Token of the chain of doorbells, and until when it is trusted; null and 0 without one. */
+  readonly chain: string | null;
   readonly chainUntil: number;
+  /** The latest bell for a failed event that is known to be under way, by its time. */
+  readonly retryRungFor: number | null;
   readonly seenAt: number;
 }
 
@@ -33,6 +31,8 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
           open: sql<number>`${realm.status} = 'active'`,
           due: sql<number>`${anyDue(now)}`,
           unburied: anyUnburied(now),
+          chain: sql<string | null>`(SELECT chain FROM ${webhookDrain})`,
+          retryRungFor: sql<number | null>`(SELECT retry_rung_for FROM ${webhookDrain})`,
           chainUntil: sql<number>`coalesce((SELECT chain_until FROM ${webhookDrain}), 0)`,
           seenAt: sql<number>`coalesce((SELECT seen_at FROM ${webhookDrain}), 0)`,
         })
@@ -56,13 +56,19 @@ export function noteSeen(now: number): Step {
   };
 }
 
-/** What a lease holds: live events first, what has been tried least before the rest. */
+/**
+ * What a lease holds, in the order in which it is worked on: what lost leases last, since whoever
+ * works on it may end with it, and otherwise live events first.
+ */
 export async function claimedBy(db: RealmDb, lease: string) {
+  // All but the one that has begun.
+  const lost = sql<number>`${LOST_SINCE} - 1`;
   const rows = await db.read(
     (reader) =>
       reader
         .select({
           event: webhookEvents,
+          lost,
           kind: webhookPayloads.kind,
           text: sql<string | null>`CASE WHEN ${webhookEvents.size} <= ${SMALL_BYTES}
             THEN ${webhookPayloads.text} END`,
@@ -71,8 +77,8 @@ export async function claimedBy(db: RealmDb, lease: string) {
         .leftJoin(webhookPayloads, eq(webhookPayloads.eventId, webhookEvents.id))
         .where(eq(webhookEvents.lease, lease))
         .orderBy(
+          asc(lost),
           asc(webhookEvents.replay),
-          desc(webhookEvents.attemptsLeft),
           asc(webhookEvents.receivedAt),
           asc(webhookEvents.id),
         ),
@@ -83,30 +89,22 @@ export async function claimedBy(db: RealmDb, lease: string) {
 
 /** What a consumer leaves to others. */
 export interface Rest {
-  /** Whether something was left when the chain last took what is due. */
-  readonly chainAlive: boolean;
-  /** When the first of the failed events is due that were not due at `now`; null without one. */
-  readonly retryAt: number | null;
+  /** Token of the chain that goes on; null where nothing was left when it took what is due. */
+  readonly chain: string | null;
+  /** For when a doorbell is to ring for failed events. */
+  readonly retryRungFor: number | null;
 }
 
-export async function findRest(db: RealmDb, now: number): Promise<Rest> {
+export async function findRest(db: RealmDb): Promise<Rest> {
   const [row] = await db.read(
     (reader) =>
       reader
-        .select({
-          until: webhookDrain.chainUntil,
-          retryAt: sql<number | null>`(SELECT min(due_at) FROM (
-            SELECT * FROM (${firstRetry(0, now)}) UNION ALL SELECT * FROM (${firstRetry(1, now)})))`,
-        })
+        .select({ chain: webhookDrain.chain, retryRungFor: webhookDrain.retryRungFor })
         .from(webhookDrain),
     "primary",
   );
-  return { chainAlive: (row?.until.getTime() ?? 0) > 0, retryAt: row?.retryAt ?? null };
+  return { chain: row?.chain ?? null, retryRungFor: row?.retryRungFor?.getTime() ?? null };
 }
-
-/** By the index, past all that is due: a flood is not read through for it. */
-const firstRetry = (replay: 0 | 1, now: number) => sql`SELECT due_at FROM webhook_events
-  WHERE replay = ${replay} AND due_at >= ${now} AND status = 'failed' ORDER BY due_at LIMIT 1`;
 
 export type ClaimedRow = Awaited<ReturnType<typeof claimedBy>>[number];
 
@@ -120,46 +118,3 @@ export async function findPayload(db: RealmDb, eventId: string) {
 }
 
 export type PayloadRow = NonNullable<Awaited<ReturnType<typeof findPayload>>>;
-
-/** How an attempt ended. */
-export type Ending =
-  | { readonly status: "completed" }
-  | { readonly status: "failed"; readonly error: string; readonly dueAt: Date }
-  | { readonly status: "dead_letter"; readonly error: string };
-
-/**
- * Ends an attempt, if its lease is still the event's; otherwise fails with `event-state`, and
- * with it all that the commit would have changed.
- */
-export function endAttempt(eventId: string, lease: string, ending: Ending, at: Date): Step[] {
-  const error = ending.status === "completed" ? null : ending.error;
-  return [
-    {
-      statement: write
-        .update(webhookEvents)
-        .set({
-          status: ending.status,
-          lease: null,
-          lastError: error,
-          dueAt: ending.status === "failed" ? ending.dueAt : null,
-          endedAt: ending.status === "failed" ? null : at,
-        })
-        .where(and(eq(webhookEvents.id, eventId), eq(webhookEvents.lease, lease))),
-      expect: 1,
-      as: "webhook_events.end",
-      otherwise: "event-state",
-    },
-    {
-      statement: write
-        .update(webhookAttempts)
-        .set({
-          endedAt: at,
-          outcome: ending.status === "completed" ? "completed" : "failed",
-          error,
-        })
-        .where(and(eq(webhookAttempts.eventId, eventId), eq(webhookAttempts.lease, lease))),
-      expect: 1,
-      as: "webhook_attempts.end",
-    },
-  ];
-}

@@ -2,4 +2,6 @@
 export { inspectRouter } from "./inspect.routes.ts";
 export { retainEverywhere, sweep, webhookJobs } from "./jobs.ts";
 export { receiveRouter } from "./receive.routes.ts";
+export { rejectionsRouter } from "./rejections.routes.ts";
+export { replayRouter } from "./replay.routes.ts";
 export { ringDrain } from "./ring-drain.ts";

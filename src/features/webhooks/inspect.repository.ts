@@ -1,6 +1,8 @@
-import { and, asc, count, desc, eq, gte, lt, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gte, lt, type SQL, sql } from "drizzle-orm";
+import { idFrom } from "../../platform/ids.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { RealmDb } from "../../platform/tenancy/index.ts";
+import type { PayloadRow } from "./drain.repository.ts";
 import {
   EVENT_STATES,
   type EventState,
@@ -13,7 +15,6 @@ import {
 export { EVENT_STATES, type EventState };
 export type EventRow = typeof webhookEvents.$inferSelect;
 export type AttemptRow = Omit<typeof webhookAttempts.$inferSelect, "eventId">;
-export type PayloadRow = typeof webhookPayloads.$inferSelect;
 
 export interface EventFilters {
   readonly status?: EventState | undefined;
@@ -37,15 +38,50 @@ export function listReceived(
       .where(
         and(
           status === undefined ? undefined : eq(webhookEvents.status, status),
-          service === undefined ? undefined : eq(webhookEvents.service, service),
-          type === undefined ? undefined : eq(webhookEvents.type, type),
-          from === undefined ? undefined : gte(webhookEvents.receivedAt, new Date(from)),
-          to === undefined ? undefined : lt(webhookEvents.receivedAt, new Date(to)),
+          ofService(service, status),
+          ofType(type, status),
+          receivedWithin(from, to),
           after ? lt(webhookEvents.id, String(after[0])) : undefined,
         ),
       )
       .orderBy(desc(webhookEvents.id))
       .limit(most),
+  );
+}
+
+/** States of few events: their index leads, as nearly all events may be of one service or type. */
+const FEW: readonly (EventState | undefined)[] = ["pending", "processing", "failed", "dead_letter"];
+
+export const ofService = (service: string | undefined, status: EventState | undefined) =>
+  is(webhookEvents.service, service, status);
+export const ofType = (type: string | undefined, status: EventState | undefined) =>
+  is(webhookEvents.type, type, status);
+
+function is(
+  column: typeof webhookEvents.service | typeof webhookEvents.type,
+  value: string | undefined,
+  status: EventState | undefined,
+): SQL | undefined {
+  if (value === undefined) return undefined;
+  // The sign keeps the column's index out of it.
+  return FEW.includes(status) ? sql`+${column} = ${value}` : eq(column, value);
+}
+
+/** How far the clock that made an id and the one that noted its receipt may differ, in ms. */
+const ID_SKEW_MS = 60_000;
+
+/**
+ * Received at or after `from`, and before `to`. An id begins with its time, and all indexes of lists
+ * go on with the id, so that each of them leads to these times.
+ */
+export function receivedWithin(from: string | undefined, to: string | undefined): SQL | undefined {
+  const { id, receivedAt } = webhookEvents;
+  const [since, until] = [from, to].map((time) => (time === undefined ? null : new Date(time)));
+  const idAt = (time: Date, skew: number) =>
+    idFrom("webhookEvent", new Date(time.getTime() + skew));
+  return and(
+    since ? and(gte(receivedAt, since), gte(id, idAt(since, -ID_SKEW_MS))) : undefined,
+    until ? and(lt(receivedAt, until), lt(id, idAt(until, ID_SKEW_MS))) : undefined,
   );
 }
 
@@ -113,25 +149,29 @@ export async function oldestDue(db: RealmDb, now: number): Promise<number | null
   return row?.dueAt?.getTime() ?? null;
 }
 
-export function countByState(db: RealmDb) {
-  return db.read((reader) =>
-    reader
-      .select({ status: webhookEvents.status, events: count() })
-      .from(webhookEvents)
-      .groupBy(webhookEvents.status),
-  );
+/** How much there is of each state, counted no further than `most`, and how it moves. */
+export interface Pulse {
+  readonly counts: Readonly<Record<EventState, number>>;
+  /** When the oldest pending event was received, and when a consumer was last here, in ms. */
+  readonly oldestPending: number | null;
+  readonly seenAt: number | null;
 }
 
-/** When the oldest pending event was received, and when a consumer was last here. */
-export async function pulse(db: RealmDb) {
+export async function pulse(db: RealmDb, most: number): Promise<Pulse> {
+  const counts = EVENT_STATES.map(
+    (state) => sql`${state}, (SELECT count(*) FROM (SELECT 1 FROM ${webhookEvents}
+      WHERE status = ${state} LIMIT ${most}))`,
+  );
   const [row] = await db.read((reader) =>
     reader
       .select({
+        counts: sql<string>`json_object(${sql.join(counts, sql`, `)})`,
         oldestPending: sql<number | null>`(SELECT received_at FROM ${webhookEvents}
           WHERE status = 'pending' ORDER BY id LIMIT 1)`,
         seenAt: sql<number | null>`(SELECT seen_at FROM ${webhookDrain})`,
       })
       .from(sql`(SELECT 1)`),
   );
-  return { oldestPending: row?.oldestPending ?? null, seenAt: row?.seenAt ?? null };
+  if (!row) throw new Error("A select without a table has one row.");
+  return { ...row, counts: JSON.parse(row.counts) };
 }

@@ -2,15 +2,8 @@ import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
 import { idParams } from "../../platform/http/schemas.ts";
 import { getEventDetail, health, listEvents } from "./inspect.service.ts";
-import { listRejected } from "./rejections.service.ts";
-import { replay, replayDeadLetters } from "./replay.service.ts";
 import { presentDetail, presentEvent, presentHealth } from "./webhooks.present.ts";
 import {
-  BulkReplay,
-  DeadLetterSelection,
-  RejectionPage,
-  RejectionQuery,
-  WebhookEvent,
   WebhookEventDetail,
   WebhookEventPage,
   WebhookEventQuery,
@@ -76,78 +69,5 @@ mount(
   {
     handle: (ctx, { params }) => getEventDetail(ctx, params.id),
     present: (detail) => ({ body: presentDetail(detail) }),
-  },
-);
-
-mount(
-  inspectRouter,
-  endpoint({
-    method: "post",
-    path: "/webhooks/events/{id}/replay",
-    operationId: "replayWebhookEvent",
-    summary: "Try a failed event once more",
-    description: "With all its attempts, behind what is new. One that took effect is not replayed.",
-    tag: TAG,
-    doors: "tenant",
-    access: "webhooks:write",
-    params: idParams("webhookEvent"),
-    response: { status: 202, description: "It is due again.", schema: WebhookEvent },
-    problems: ["event-state"],
-  }),
-  {
-    handle: (ctx, { params }) => replay(ctx, params.id),
-    present: (event) => ({ body: presentEvent(event) }),
-  },
-);
-
-mount(
-  inspectRouter,
-  endpoint({
-    method: "post",
-    path: "/webhooks/dead-letters/replay",
-    operationId: "replayDeadLetters",
-    summary: "Try dead letters once more",
-    tag: TAG,
-    doors: "tenant",
-    access: "webhooks:write",
-    body: DeadLetterSelection,
-    response: { status: 202, description: "How many.", schema: BulkReplay },
-    problems: ["conflict"],
-  }),
-  {
-    handle: (ctx, { body: { dry_run, ...filters } }) => replayDeadLetters(ctx, filters, dry_run),
-    present: (counts) => ({ body: counts }),
-  },
-);
-
-mount(
-  inspectRouter,
-  endpoint({
-    method: "get",
-    path: "/webhooks/rejections",
-    operationId: "listWebhookRejections",
-    summary: "What was turned away, and why",
-    description: "Summed by hour, service and reason; nothing else of it is kept.",
-    tag: TAG,
-    doors: "tenant",
-    access: "webhooks:read",
-    query: RejectionQuery,
-    response: { status: 200, description: "Sums, the newest hour first.", schema: RejectionPage },
-  }),
-  {
-    handle: (ctx, { query }) => listRejected(ctx, query),
-    present: (page) => ({
-      body: {
-        data: page.items.map((row) => ({
-          hour: row.hour.toISOString(),
-          service: row.service || null,
-          reason: row.reason,
-          count: row.count,
-          first_at: row.firstAt.toISOString(),
-          last_at: row.lastAt.toISOString(),
-        })),
-        next_cursor: page.nextCursor,
-      },
-    }),
   },
 );

@@ -10,11 +10,7 @@ import { DRAIN } from "./ring-drain.ts";
 export const webhookJobs: readonly QueueJob[] = [
   { name: DRAIN, queue: "doorbells", run: drain },
   { name: RETAIN, queue: "doorbells", run: retain },
-  {
-    name: DEAD_LETTER,
-    queue: "dead-letters",
-    run: (ctx, { item }) => receiveDeadLetter(ctx, item ?? ""),
-  },
+  { name: DEAD_LETTER, queue: "dead-letters", run: receiveDeadLetter },
 ];
 
 /** Finds what no doorbell rang for, and leases that have lapsed. */

@@ -30,14 +30,22 @@ export function factsOf(payload: unknown): Facts {
   const outer = recordOf(payload) ?? {};
   const data = recordOf(own(outer, "data")) ?? outer;
   const inner = recordOf(own(data, "object")) ?? data;
-  const values = Object.entries(inner).flatMap(([name, value]) =>
-    isPlain(value) && name.length <= MOST_LETTERS ? [[name, shortened(value)] as const] : [],
-  );
   return {
-    values: Object.fromEntries(values.slice(0, MOST_VALUES)),
+    values: valuesOf(inner),
     occurredAt: timeOf(outer) ?? timeOf(inner),
     subject: (names) => names.map((name) => nameOf(own(inner, name))).find(Boolean) ?? null,
   };
+}
+
+/** The first plain values. A large record is not gone through for them. */
+function valuesOf(record: Record<string, unknown>): Facts["values"] {
+  const values: [string, Plain][] = [];
+  for (const name in record) {
+    if (values.length === MOST_VALUES) break;
+    const value = own(record, name);
+    if (isPlain(value) && name.length <= MOST_LETTERS) values.push([name, shortened(value)]);
+  }
+  return Object.fromEntries(values);
 }
 
 function nameOf(value: unknown): string | null {
@@ -74,6 +82,6 @@ function isPlain(value: unknown): value is Plain {
   return value === null || ["string", "number", "boolean"].includes(typeof value);
 }
 
-function shortened<T>(value: T): T | string {
+function shortened<T extends Plain>(value: T): T | string {
   return typeof value === "string" ? value.slice(0, MOST_LETTERS).toWellFormed() : value;
 }

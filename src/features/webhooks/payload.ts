@@ -5,13 +5,33 @@ import { payloadFormat, type SignatureSettings } from "../../platform/signatures
 import type { PayloadKind } from "./webhooks.tables.ts";
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
-const FORM_TYPE = "application/x-www-form-urlencoded";
+const JSON_BLANKS: readonly (number | undefined)[] = [0x20, 0x09, 0x0a, 0x0d];
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
-/** How a service's body is to be read. Without a `Content-Type` it is JSON. */
-export function payloadKind(settings: SignatureSettings, contentType: string): PayloadKind {
+/** The first name of a form and the sign behind it. Neither XML nor prose nor JSON begins so. */
+const FORM = /^[^\s\p{Cc}<"=]+=/u;
+
+/**
+ * How a service's body is to be read. Nobody signs the `Content-Type`, so it never makes one meaning
+ * into another: what was signed decides. All that it can do is to have refused what it says is JSON
+ * and is not.
+ */
+export function payloadKind(
+  settings: SignatureSettings,
+  contentType: string,
+  body: Uint8Array,
+): PayloadKind {
+  if (payloadFormat(settings) === "json" || opensJson(body)) return "json";
   const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
-  if (payloadFormat(settings) === "json" || type === "" || JSON_TYPE.test(type)) return "json";
-  return type === FORM_TYPE ? "form" : "other";
+  if (JSON_TYPE.test(type)) return "json";
+  return FORM.test(textOf(body) ?? "") ? "form" : "other";
+}
+
+/** Whether an object or a list begins here, be it behind a byte order mark, which is refused then. */
+function opensJson(body: Uint8Array): boolean {
+  let at = BYTE_ORDER_MARK.every((byte, index) => body[index] === byte) ? 3 : 0;
+  while (JSON_BLANKS.includes(body[at])) at += 1;
+  return body[at] === 0x7b || body[at] === 0x5b;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { and, eq, type SQL, sql } from "drizzle-orm";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
 import type { PayloadKind } from "./webhooks.tables.ts";
-import { webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
+import { webhookBatches, webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
 
 /** What the events of one delivery have in common. */
 export interface Origin {
@@ -35,6 +35,40 @@ export function realmIsHere(): Step {
     as: "realm.here",
     otherwise: "tenant-not-found",
   };
+}
+
+/** Nobody signs the path: a body that was taken in as a batch is no single event besides. */
+export function isNoBatch(service: string, key: string): Step {
+  return {
+    require: sql`NOT EXISTS (SELECT 1 FROM ${webhookBatches}
+      WHERE service = ${service} AND key = ${key})`,
+    as: "webhook_batches.none",
+    otherwise: "other-route",
+  };
+}
+
+/**
+ * The other way round, and the mark that {@link isNoBatch} looks for. A batch that comes again finds
+ * its own.
+ * @param key what would be the dedupe key of the whole body as one event
+ */
+export function markBatch(service: string, key: string, receivedAt: Date): Step[] {
+  return [
+    {
+      require: sql`NOT EXISTS (SELECT 1 FROM ${webhookEvents}
+        WHERE service = ${service} AND dedupe_key = ${key})`,
+      as: "webhook_events.no_single",
+      otherwise: "other-route",
+    },
+    {
+      statement: write
+        .insert(webhookBatches)
+        .values({ service, key, receivedAt })
+        .onConflictDoNothing(),
+      expect: "any",
+      as: "webhook_batches.mark",
+    },
+  ];
 }
 
 /** Fails with `conflict` when the event is there already. */

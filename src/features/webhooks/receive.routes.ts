@@ -15,6 +15,7 @@ const REFUSALS = [
   "content-too-large",
   "malformed-json",
   "malformed-request",
+  "other-route",
   "outcome-unknown",
 ] as const;
 
@@ -99,7 +100,7 @@ mount(
       also: { 200: "Its body is that of an earlier one, and its scheme signs no id." },
       schema: Receipt,
     },
-    problems: ["outcome-unknown"],
+    problems: ["content-too-large", "other-route", "outcome-unknown"],
     idempotency: "off",
   }),
   {

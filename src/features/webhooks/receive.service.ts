@@ -11,10 +11,10 @@ import {
   findByDedupeKey,
   insertDelivery,
   insertPayload,
+  isNoBatch,
   type NewDelivery,
   realmIsHere,
 } from "./receive.repository.ts";
-import { turnAway } from "./rejections.service.ts";
 import { ringDrain } from "./ring-drain.ts";
 import type { PayloadKind } from "./webhooks.tables.ts";
 
@@ -26,19 +26,13 @@ export type Receipt =
 
 /**
  * Takes in one webhook. When this returns, the event is stored: the doorbell only makes it quick.
- * @param options.test the tenant sent it to itself
- * @throws Failure what {@link admit} throws; `malformed-json`, `malformed-request`; 503s of the database,
- * after which nothing is known to be stored
+ * @throws Failure what {@link admit} throws; `malformed-json`, `malformed-request`; `other-route` when
+ * the body was taken in as a batch; 503s of the database, after which nothing is known to be stored
  */
-export async function receive(
-  ctx: TenantCtx,
-  slug: string,
-  incoming: Incoming,
-  options: { readonly test: boolean } = { test: false },
-): Promise<Receipt> {
+export async function receive(ctx: TenantCtx, slug: string, incoming: Incoming): Promise<Receipt> {
   const delivery = await admit(ctx, slug, incoming, mostBytes);
-  const { service, body, contentType } = delivery;
-  const kind = payloadKind(service.settings, contentType);
+  const { service, body, contentType, test } = delivery;
+  const kind = payloadKind(service.settings, contentType, body);
   const payload = await payloadOf(delivery, kind);
   const challenge = challengeOf(service.settings, payload);
   if (challenge !== null) return { status: "challenged", challenge };
@@ -50,14 +44,15 @@ export async function receive(
     dedupeKey: await dedupeKeyOf(identity, await distinctContent(service.settings, delivery)),
     size: body.byteLength,
   };
-  const origin = originOf(service, new Date(), options.test);
+  const origin = originOf(service, new Date(), test);
   const text = textOf(body);
   try {
     await commit(
       // A test is its sender's doing, not the service's.
-      options.test ? ctx : delivery.ctx,
+      test ? ctx : delivery.ctx,
       [
         realmIsHere(),
+        isNoBatch(service.slug, event.dedupeKey),
         insertDelivery(origin, event),
         insertPayload(event.id, { kind, contentType }, text ?? body),
       ],
@@ -65,12 +60,14 @@ export async function receive(
         {
           action: "webhook.accepted",
           target: event.id,
-          details: { service: service.slug, type: event.type, test: options.test },
+          details: { service: service.slug, type: event.type, test },
         },
       ],
     );
   } catch (error) {
-    if (!(error instanceof Failure) || error.code !== "conflict") throw error;
+    if (!(error instanceof Failure)) throw error;
+    if (error.code === "other-route") return delivery.refuse("other-route", error);
+    if (error.code !== "conflict") throw error;
     return duplicateOf(delivery, event.dedupeKey, error);
   }
   await ringDrain(delivery.ctx);
@@ -92,11 +89,11 @@ export function originOf(service: Delivery["service"], receivedAt: Date, test: b
   };
 }
 
-async function payloadOf({ ctx, service, body }: Delivery, kind: PayloadKind): Promise<unknown> {
+async function payloadOf({ body, refuse }: Delivery, kind: PayloadKind): Promise<unknown> {
   try {
     return readPayload(kind, body);
   } catch (error) {
-    return turnAway(ctx, service.slug, "malformed-body", error);
+    return refuse("malformed-body", error);
   }
 }
 

@@ -1,6 +1,7 @@
-import { and, asc, desc, eq, gt, lt, or, sql } from "drizzle-orm";
+import { and, desc, eq, sql } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
+import type { RejectionSum } from "./rejections.pending.ts";
 import type { RejectionReason } from "./webhooks.tables.ts";
 import { webhookRejections } from "./webhooks.tables.ts";
 
@@ -11,24 +12,26 @@ export interface RejectionFilters {
   readonly reason?: RejectionReason | undefined;
 }
 
-const HOUR_MS = 3_600_000;
-
-export function countRejections(
-  service: string,
-  reason: RejectionReason,
-  count: number,
-  at: Date,
-): Step {
-  const hour = new Date(Math.floor(at.getTime() / HOUR_MS) * HOUR_MS);
+/** Adds to what is counted. Another isolate may have counted later ones before. */
+export function countRejections(sums: readonly RejectionSum[]): Step {
+  const value = (name: keyof RejectionSum) => sql`json_extract(value, ${`$.${name}`})`;
   return {
     statement: write
       .insert(webhookRejections)
-      .values({ hour, service, reason, count, firstAt: at, lastAt: at })
+      // In the order of the table's columns.
+      .select(
+        sql`SELECT ${value("hour")}, ${value("service")}, ${value("reason")}, ${value("count")},
+          ${value("firstAt")}, ${value("lastAt")} FROM json_each(${JSON.stringify(sums)}) WHERE true`,
+      )
       .onConflictDoUpdate({
-        target: [webhookRejections.service, webhookRejections.reason, webhookRejections.hour],
-        set: { count: sql`count + ${count}`, lastAt: at },
+        target: [webhookRejections.hour, webhookRejections.service, webhookRejections.reason],
+        set: {
+          count: sql`count + excluded.count`,
+          firstAt: sql`min(first_at, excluded.first_at)`,
+          lastAt: sql`max(last_at, excluded.last_at)`,
+        },
       }),
-    expect: 1,
+    expect: "any",
     as: "webhook_rejections.count",
   };
 }
@@ -48,35 +51,30 @@ export function listRejections(
         and(
           service === undefined ? undefined : eq(table.service, service),
           reason === undefined ? undefined : eq(table.reason, reason),
-          after ? behind(after) : undefined,
+          // In the order of the primary key.
+          after
+            ? sql`(hour, service, reason) < (${after[0]}, ${after[1]}, ${after[2]})`
+            : undefined,
         ),
       )
-      .orderBy(desc(table.hour), asc(table.service), asc(table.reason))
+      .orderBy(desc(table.hour), desc(table.service), desc(table.reason))
       .limit(count),
   );
 }
 
-function behind([at, service, reason]: Keyset) {
-  const table = webhookRejections;
-  const hour = new Date(Number(at));
-  return or(
-    lt(table.hour, hour),
-    and(eq(table.hour, hour), gt(table.service, String(service))),
-    and(
-      eq(table.hour, hour),
-      eq(table.service, String(service)),
-      sql`${table.reason} > ${String(reason)}`,
-    ),
-  );
-}
+/** A sum is of a whole hour: it is old when its last minute is. */
+const SUMMED_MS = 3_600_000;
 
-/** Forgets sums whose last delivery is older than this. */
+/** Sums of hours that were over before this time. */
+export const rejectionsBefore = (before: Date) =>
+  sql`SELECT rowid FROM ${webhookRejections} WHERE hour <= ${before.getTime() - SUMMED_MS}`;
+
+/** Forgets them. */
 export function deleteRejections(before: Date, count: number): Step {
   return {
-    statement: write.delete(webhookRejections).where(
-      sql`rowid IN (SELECT rowid FROM ${webhookRejections} WHERE last_at < ${before.getTime()}
-        LIMIT ${count})`,
-    ),
+    statement: write
+      .delete(webhookRejections)
+      .where(sql`rowid IN (${rejectionsBefore(before)} LIMIT ${count})`),
     expect: "any",
     as: "webhook_rejections.delete",
   };

@@ -1,5 +1,6 @@
-import { and, asc, eq, gte, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, asc, count, eq, inArray, type SQL, sql } from "drizzle-orm";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
+import { ofService, ofType, receivedWithin } from "./inspect.repository.ts";
 import { dueFrom } from "./receive.repository.ts";
 import { webhookEvents } from "./webhooks.tables.ts";
 
@@ -11,28 +12,40 @@ export interface DeadLetterFilters {
   readonly to?: string | undefined;
 }
 
-/** Ids of dead letters, the oldest first, and how many there are in all. */
-export async function findDeadLetters(db: RealmDb, filters: DeadLetterFilters, most: number) {
+/** How many dead letters there are. */
+export async function countDeadLetters(db: RealmDb, filters: DeadLetterFilters): Promise<number> {
+  const [row] = await db.read(
+    (reader) => reader.select({ all: count() }).from(webhookEvents).where(deadLetters(filters)),
+    "primary",
+  );
+  return row?.all ?? 0;
+}
+
+/** Ids of dead letters, the oldest first. */
+export async function findDeadLetters(
+  db: RealmDb,
+  filters: DeadLetterFilters,
+  most: number,
+): Promise<string[]> {
   const rows = await db.read(
     (reader) =>
       reader
-        .select({ id: webhookEvents.id, all: sql<number>`count(*) OVER ()` })
+        .select({ id: webhookEvents.id })
         .from(webhookEvents)
         .where(deadLetters(filters))
         .orderBy(asc(webhookEvents.id))
         .limit(most),
     "primary",
   );
-  return { ids: rows.map(({ id }) => id), all: rows[0]?.all ?? 0 };
+  return rows.map(({ id }) => id);
 }
 
 function deadLetters({ service, type, from, to }: DeadLetterFilters): SQL | undefined {
   return and(
     eq(webhookEvents.status, "dead_letter"),
-    service === undefined ? undefined : eq(webhookEvents.service, service),
-    type === undefined ? undefined : eq(webhookEvents.type, type),
-    from === undefined ? undefined : gte(webhookEvents.receivedAt, new Date(from)),
-    to === undefined ? undefined : lt(webhookEvents.receivedAt, new Date(to)),
+    ofService(service, "dead_letter"),
+    ofType(type, "dead_letter"),
+    receivedWithin(from, to),
   );
 }
 
@@ -85,6 +98,7 @@ function again(at: Date) {
     attemptsLeft: sql`max_attempts`,
     dueAt: dueFrom(at),
     endedAt: null,
+    toldAt: null,
     buriedAt: null,
   } as const;
 }

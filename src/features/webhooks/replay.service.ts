@@ -3,6 +3,7 @@ import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { type EventRow, getEvent } from "./inspect.service.ts";
 import {
+  countDeadLetters,
   type DeadLetterFilters,
   findDeadLetters,
   replayMany,
@@ -30,6 +31,7 @@ export async function replay(ctx: TenantCtx, eventId: string): Promise<EventRow>
     attemptsLeft: before.maxAttempts,
     dueAt: at,
     endedAt: null,
+    toldAt: null,
     buriedAt: null,
   };
   const result = await commit(
@@ -42,10 +44,12 @@ export async function replay(ctx: TenantCtx, eventId: string): Promise<EventRow>
   return result;
 }
 
-/** How many there were, and how many of them are tried again. */
+/** How many there were, if they were counted, and how many of them are tried again. */
 export interface BulkReplay {
   readonly matched: number;
   readonly replayed: number;
+  /** Whether there were more than one call replays. */
+  readonly more: boolean;
 }
 
 /**
@@ -58,13 +62,18 @@ export async function replayDeadLetters(
   filters: DeadLetterFilters,
   dryRun: boolean,
 ): Promise<BulkReplay> {
-  const { ids, all } = await findDeadLetters(ctx.db, filters, MOST_REPLAYED);
-  if (dryRun || ids.length === 0) return { matched: all, replayed: 0 };
+  if (dryRun) {
+    const matched = await countDeadLetters(ctx.db, filters);
+    return { matched, replayed: 0, more: matched > MOST_REPLAYED };
+  }
+  const found = await findDeadLetters(ctx.db, filters, MOST_REPLAYED + 1);
+  const ids = found.slice(0, MOST_REPLAYED);
+  if (ids.length === 0) return { matched: 0, replayed: 0, more: false };
   const result = await commit(
     ctx,
     replayMany(ids, new Date()),
     [{ action: "webhook.dead_letters_replayed", details: { ...filters, events: ids.length } }],
-    { matched: all, replayed: ids.length },
+    { matched: ids.length, replayed: ids.length, more: found.length > ids.length },
   );
   await ringDrain(ctx);
   return result;

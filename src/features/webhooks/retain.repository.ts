@@ -1,29 +1,69 @@
-import { and, eq, inArray, lt, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import { webhookAttempts, webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
+import { rejectionsBefore } from "./rejections.repository.ts";
+import {
+  webhookAttempts,
+  webhookBatches,
+  webhookEvents,
+  webhookPayloads,
+} from "./webhooks.tables.ts";
 
-/** Events that are over and were received before this; what still waits is never too old. */
-export function findOver(db: RealmDb, before: Date, most: number): Promise<string[]> {
-  return select(db, inArray(webhookEvents.status, ["completed", "dead_letter"]), before, most);
+/** What is kept until when. */
+export interface Limits {
+  /** Payloads, attempts and rejections of before this time are dropped. */
+  readonly payloads: Date;
+  /** Events and batches of before this time are forgotten. */
+  readonly events: Date;
 }
 
-/** Archived events that were received before this. */
-export function findArchived(db: RealmDb, before: Date, most: number): Promise<string[]> {
-  return select(db, eq(webhookEvents.status, "archived"), before, most);
+/** What has been kept long enough; of each kind, at most so many. */
+export interface Old {
+  /** Events that are over, with the bytes of their payloads. */
+  readonly over: readonly { readonly id: string; readonly size: number }[];
+  /** Archived events. */
+  readonly archived: readonly string[];
+  readonly batches: number;
+  readonly rejections: number;
 }
 
-async function select(db: RealmDb, status: SQL, before: Date, most: number): Promise<string[]> {
+/**
+ * Looks for all that is too old, in one read. Events count from when they ended: what was held, or
+ * tried for long, is kept as long as the rest, and what still waits is never too old. Nor is a dead
+ * letter of which nobody has been told.
+ */
+export async function findOld(db: RealmDb, limits: Limits, most: number): Promise<Old> {
+  const { payloads, events } = limits;
+  const kinds = [
+    sql`SELECT 'over' AS kind, id, size FROM (${ended("completed", payloads)} LIMIT ${most})`,
+    sql`SELECT 'over', id, size FROM (${ended("dead_letter", payloads)}
+      AND buried_at IS NOT NULL LIMIT ${most})`,
+    sql`SELECT 'archived', id, 0 FROM (${ended("archived", events)} LIMIT ${most})`,
+    sql`SELECT 'batches', '', count(*) FROM (${batchesBefore(events)} LIMIT ${most})`,
+    sql`SELECT 'rejections', '', count(*) FROM (${rejectionsBefore(payloads)} LIMIT ${most})`,
+  ];
   const rows = await db.read(
     (reader) =>
       reader
-        .select({ id: webhookEvents.id })
-        .from(webhookEvents)
-        .where(and(status, lt(webhookEvents.receivedAt, before)))
-        .limit(most),
+        .select({ kind: sql<string>`kind`, id: sql<string>`id`, size: sql<number>`size` })
+        .from(sql`(${sql.join(kinds, sql` UNION ALL `)})`),
     "primary",
   );
-  return rows.map(({ id }) => id);
+  const of = (wanted: string) => rows.filter(({ kind }) => kind === wanted);
+  const count = (wanted: string) => of(wanted)[0]?.size ?? 0;
+  return {
+    over: of("over"),
+    archived: of("archived").map(({ id }) => id),
+    batches: count("batches"),
+    rejections: count("rejections"),
+  };
 }
+
+const ended = (status: string, before: Date) =>
+  sql`SELECT id, size FROM ${webhookEvents} INDEXED BY webhook_events_ended
+    WHERE status = ${status} AND ended_at < ${before.getTime()}`;
+
+const batchesBefore = (before: Date) =>
+  sql`SELECT rowid FROM ${webhookBatches} WHERE received_at < ${before.getTime()}`;
 
 /** Drops payloads and attempts of these events; that they were here stays known. */
 export function archiveEvents(ids: readonly string[]): Step[] {
@@ -36,8 +76,8 @@ export function archiveEvents(ids: readonly string[]): Step[] {
         .where(
           and(
             among(webhookEvents.id),
-            // A dead letter may have been replayed meanwhile.
-            inArray(webhookEvents.status, ["completed", "dead_letter"]),
+            // A dead letter may have been replayed meanwhile, and even have died again.
+            sql`(status = 'completed' OR (status = 'dead_letter' AND buried_at IS NOT NULL))`,
           ),
         ),
       expect: "any",
@@ -71,14 +111,26 @@ export function forgetEvents(ids: readonly string[]): Step {
   };
 }
 
-type IdColumn = typeof webhookEvents.id | typeof webhookPayloads.eventId;
+/** Forgets batches; their events are known by themselves. */
+export function forgetBatches(before: Date, most: number): Step {
+  return {
+    statement: write
+      .delete(webhookBatches)
+      .where(sql`rowid IN (${batchesBefore(before)} LIMIT ${most})`),
+    expect: "any",
+    as: "webhook_batches.forget",
+  };
+}
+
+type IdOfEvent = typeof webhookPayloads.eventId | typeof webhookAttempts.eventId;
 
 function amongIds(ids: readonly string[]) {
   const list = JSON.stringify(ids);
-  return (column: IdColumn | typeof webhookAttempts.eventId) =>
+  return (column: IdOfEvent | typeof webhookEvents.id) =>
     sql`${column} IN (SELECT value FROM json_each(${list}))`;
 }
 
-function isArchived(column: IdColumn | typeof webhookAttempts.eventId): SQL {
-  return sql`${column} IN (SELECT id FROM webhook_events WHERE status = 'archived')`;
+function isArchived(eventId: IdOfEvent): SQL {
+  return sql`EXISTS (SELECT 1 FROM webhook_events AS event
+    WHERE event.id = ${eventId} AND event.status = 'archived')`;
 }

@@ -1,5 +1,5 @@
 import type { Ctx } from "../../platform/context.ts";
-import { doorbell, type House } from "../../platform/jobs/doorbell.ts";
+import { type Doorbell, doorbell, type House } from "../../platform/jobs/doorbell.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 
 /** Name of the job that processes a tenant's events. */
@@ -12,7 +12,8 @@ export const DRAIN = "webhooks.drain";
 export async function ringDrain(
   ctx: Ctx,
   options: {
-    readonly again?: boolean;
+    /** Token of the chain that goes on with this bell. */
+    readonly again?: Doorbell["again"];
     readonly delaySeconds?: number;
     /** Whose events; the context's own by default. */
     readonly house?: House;

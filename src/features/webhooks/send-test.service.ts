@@ -34,5 +34,5 @@ export async function sendTest(
     if (bytes.byteLength <= limit) return bytes;
     throw new Failure("content-too-large", `The service sends at most ${limit} bytes.`);
   };
-  return receive(ctx, slug, { ...signed, read }, { test: true });
+  return receive(ctx, slug, { ...signed, test: true, read });
 }

@@ -38,6 +38,7 @@ export function presentEvent(event: EventRow): z.input<typeof schemas.WebhookEve
     conflicting: event.conflicting,
     test: event.test,
     status: event.status,
+    replay: event.replay,
     attempts: event.attempts,
     last_error: event.lastError,
     size: event.size,

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { id, pageOf, pageQuery, strictQuery, Time } from "../../platform/http/schemas.ts";
+import { MOST_COUNTED } from "./inspect.service.ts";
 import { MOST_REPLAYED } from "./replay.service.ts";
 import { EVENT_STATES, REJECTION_REASONS } from "./webhooks.tables.ts";
 
@@ -67,6 +68,10 @@ const shared = {
   conflicting: z.boolean().describe("Whether that id had come before with another body."),
   test: z.boolean().describe("Whether the tenant sent it to itself."),
   status,
+  replay: z.boolean().openapi({
+    description: "Whether it was asked for again after it had failed.",
+    example: false,
+  }),
   attempts: z.int().openapi({ description: "Attempts begun.", example: 1 }),
   last_error: z.string().nullable().openapi({ example: null }),
   size: z.int().openapi({ description: "Bytes of the body.", example: 512 }),
@@ -133,8 +138,16 @@ export const DeadLetterSelection = z
 
 export const BulkReplay = z
   .object({
-    matched: z.int().openapi({ description: "Dead letters that fit.", example: 12 }),
+    matched: z.int().openapi({
+      description:
+        "Dead letters that fit, if they were only counted; else those that were replayed.",
+      example: 12,
+    }),
     replayed: z.int().openapi({ description: "Those that are tried again.", example: 12 }),
+    more: z.boolean().openapi({
+      description: `Whether more fit than the ${MOST_REPLAYED} that one call replays.`,
+      example: false,
+    }),
   })
   .openapi("BulkReplay");
 
@@ -161,7 +174,9 @@ export const WebhookHealth = z
     counts: z
       .object(Object.fromEntries(EVENT_STATES.map((state) => [state, z.int()])))
       .optional()
-      .describe("Events by state; for those who may read them."),
+      .describe(
+        `Events by state, for those who may read them. ${MOST_COUNTED} means so many or more.`,
+      ),
     oldest_pending_seconds: z.number().nullable().optional(),
     consumer_seen_at: Time.nullable().optional().describe("When a consumer was last here."),
   })

@@ -44,7 +44,7 @@ export const webhookEvents = sqliteTable(
     status: text("status", { enum: EVENT_STATES }).notNull(),
     /** Whether somebody asked for it again after it had failed for good: it waits behind the others. */
     replay: integer("replay", { mode: "boolean" }).notNull(),
-    /** Attempts begun, and how many may still be begun. */
+    /** Attempts begun, and how many may still fail. */
     attempts: integer("attempts").notNull(),
     attemptsLeft: integer("attempts_left").notNull(),
     maxAttempts: integer("max_attempts").notNull(),
@@ -114,11 +114,17 @@ export const REJECTION_REASONS = [
   "unknown-service",
   "content-too-large",
   "malformed-body",
+  /** Taken in already, as a batch and not as one event, or the other way round. */
+  "other-route",
   ...SIGNATURE_FAULTS,
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
 
-/** Deliveries that were turned away, summed per hour: nobody can fill a disk with them. */
+/**
+ * Deliveries that were turned away, summed per hour: however many there are, a row for each hour,
+ * service and reason, until retention drops it. An isolate that ends takes with it what it had not
+ * written yet.
+ */
 export const webhookRejections = sqliteTable(
   "webhook_rejections",
   {

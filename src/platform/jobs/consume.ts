@@ -26,12 +26,12 @@ const RING_AGAIN_SECONDS = 300;
 
 /** Messages that one run serves. */
 interface Ring {
-  readonly bell: Doorbell;
+  bell: Doorbell;
   readonly messages: Message[];
 }
 
 /**
- * Serves a batch of doorbells: one run per tenant, job and item, however often it was rung. What
+ * Serves a batch of doorbells: one run per tenant, job, item and chain, however often it was rung. What
  * fails is left to the queue to bring again; a message that nobody can read is dropped and logged.
  */
 export async function consume(
@@ -94,7 +94,7 @@ function drop(messages: readonly Message[], why: string): void {
 
 /** The batch, sorted into rings in the order of their first messages. */
 function ringsOf(batch: MessageBatch): Ring[] {
-  const rings = new Map<string, Ring>();
+  const rings: Ring[] = [];
   for (const message of batch.messages) {
     const parsed = Doorbell.safeParse(message.body);
     if (!parsed.success) {
@@ -102,12 +102,27 @@ function ringsOf(batch: MessageBatch): Ring[] {
       continue;
     }
     const bell = parsed.data;
-    const key = JSON.stringify([bell.job, bell.tenant_id, bell.slug, bell.item ?? null]);
-    const ring = rings.get(key);
-    rings.set(key, {
-      bell: ring?.bell.again ? ring.bell : bell,
-      messages: [...(ring?.messages ?? []), message],
-    });
+    const ring = rings.find((each) => isSameWork(each.bell, bell));
+    if (!ring) {
+      rings.push({ bell, messages: [message] });
+      continue;
+    }
+    ring.messages.push(message);
+    if (bell.again) ring.bell = bell;
   }
-  return [...rings.values()];
+  return rings;
+}
+
+/**
+ * Bells of two chains are two runs: only the job can tell which chain is alive, and to drop its bell
+ * would break it. A bell of no chain goes with any.
+ */
+function isSameWork(one: Doorbell, other: Doorbell): boolean {
+  return (
+    one.job === other.job &&
+    one.tenant_id === other.tenant_id &&
+    one.slug === other.slug &&
+    one.item === other.item &&
+    (one.again === other.again || !one.again || !other.again)
+  );
 }

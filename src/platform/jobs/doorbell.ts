@@ -11,8 +11,8 @@ export const Doorbell = z.strictObject({
   slug: z.string(),
   /** The one thing that it is about; left out where the job looks for itself. */
   item: z.string().optional(),
-  /** Rung by the job itself because more is due. */
-  again: z.boolean().optional(),
+  /** Rung by the job itself because more is due: the token of its chain, where it has one. */
+  again: z.union([z.literal(true), z.string()]).optional(),
 });
 
 export type Doorbell = z.infer<typeof Doorbell>;
@@ -27,7 +27,7 @@ export interface House {
 export function doorbell(
   job: string,
   house: House,
-  more: { readonly item?: string; readonly again?: boolean } = {},
+  more: { readonly item?: string; readonly again?: Doorbell["again"] } = {},
 ): Doorbell {
   if (house.slug === null) throw new Error(`The job ${job} is a tenant's.`);
   return { job, tenant_id: house.id, slug: house.slug, ...more };

@@ -12,6 +12,8 @@ export interface Queues {
   check(): Promise<void>;
   /** Tells the dead-letter queue of something that failed for good. */
   bury(bell: Doorbell): Promise<void>;
+  /** The same of at most {@link MOST_AT_ONCE} things, in one call. */
+  buryAll(bells: readonly Doorbell[]): Promise<void>;
 }
 
 /** Limits of Cloudflare Queues. */
@@ -37,6 +39,10 @@ export function createQueues(env: Bindings, meter: Meter): Queues {
     async bury(bell) {
       meter.queueSends += 1;
       await env.DEAD_LETTERS.send(bell);
+    },
+    async buryAll(bells) {
+      meter.queueSends += 1;
+      await env.DEAD_LETTERS.sendBatch(bells.map((body) => ({ body })));
     },
   };
 }

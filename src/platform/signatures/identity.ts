@@ -8,8 +8,11 @@ import type { SignedRequest } from "./verify.ts";
 export interface EventIdentity {
   /** Null when the request names none; the body's digest has to serve then. */
   readonly id: string | null;
-  /** The id is among what is signed: whoever repeats a request cannot give it another. */
-  readonly idSigned: boolean;
+  /**
+   * The id stands in a header that the signature covers: whoever repeats a request cannot give it
+   * another, and the body's digest does not tell it.
+   */
+  readonly idBesideBody: boolean;
   /** "unknown", or what the scheme says instead, when the request names none. */
   readonly type: string;
 }
@@ -33,7 +36,7 @@ export function identify(
   const suffix = scheme.type.suffix === undefined ? null : read(scheme.type.suffix);
   return {
     id: found?.text ?? null,
-    idSigned: found !== null && isSigned(found.source, scheme.idHeader),
+    idBesideBody: found !== null && isSignedHeader(found.source, scheme.idHeader),
     type: type === null ? scheme.type.otherwise : (shortEnough(joinedType(type, suffix)) ?? type),
   };
 }
@@ -54,8 +57,8 @@ function firstOf(sources: readonly Source[], read: (source: Source) => string | 
   return null;
 }
 
-function isSigned(source: Source, signedHeader: string | undefined): boolean {
-  return "body" in source || source.header === signedHeader;
+function isSignedHeader(source: Source, signedHeader: string | undefined): boolean {
+  return "header" in source && source.header === signedHeader;
 }
 
 function nameAt(source: Source, headers: Headers, payload: unknown): string | null {
@@ -73,9 +76,18 @@ function valueAt(payload: unknown, path: readonly string[]): unknown {
 }
 
 function asName(value: unknown): string | null {
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : null;
+  if (typeof value === "number") {
+    // Beyond it the parser has rounded, and two ids may have become one.
+    return Math.abs(value) <= Number.MAX_SAFE_INTEGER ? String(value) : null;
+  }
   if (typeof value !== "string" || value === "" || !value.isWellFormed()) return null;
-  return shortEnough(value);
+  const name = shortEnough(value);
+  return name === null || hasControls(name) ? null : name;
+}
+
+/** SQLite's JSON functions cut a text at U+0000; the others are in nobody's names. */
+function hasControls(text: string): boolean {
+  return [...text].some((letter) => letter < " " || letter === "\u007f");
 }
 
 function shortEnough(text: string): string | null {

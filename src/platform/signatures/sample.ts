@@ -41,11 +41,6 @@ export function sampleBody(
   return { body: WRITERS[contentType](body), contentType };
 }
 
-/** How the body is to be read: as JSON whatever its Content-Type says, or as that says. */
-export function payloadFormat(settings: SignatureSettings): "json" | "content-type" {
-  return SCHEMES[settings.scheme].format;
-}
-
 /** Sets the place that is read first; nothing where that is a header. */
 function withFirst(body: Json, [source]: readonly Source[], value: string | undefined): Json {
   return source !== undefined && "body" in source ? withValue(body, source.body, value) : body;

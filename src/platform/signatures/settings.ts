@@ -1,4 +1,5 @@
 /** How one service signs, as its owner says it, and whether that can work. */
+import { headerNameFault, isSameHeader } from "./header-name.ts";
 import { keyBytes } from "./key.ts";
 import type { Scheme, SettableOption } from "./scheme.ts";
 import { SCHEMES, type SchemeName } from "./schemes.ts";
@@ -26,14 +27,12 @@ const OPTIONS: readonly SettableOption[] = [
   "timestamp_header",
   "notification_url",
 ];
-// RFC 9110, section 5.6.2.
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,255}$/;
 // Signed as it is written, so what a URL parser would repair is a fault.
 const HTTP_URL = /^https?:\/\/[^\s#]+$/;
 
 const VALUE_FAULTS: Readonly<Record<SettableOption, (value: string) => string | null>> = {
-  signature_header: headerFault,
-  timestamp_header: headerFault,
+  signature_header: headerNameFault,
+  timestamp_header: headerNameFault,
   notification_url: (value) =>
     HTTP_URL.test(value) && URL.canParse(value)
       ? null
@@ -54,15 +53,18 @@ export function settingsFaults(
     const message = optionFault(scheme, settings, option);
     if (message !== null) faults.push({ option, message });
   }
-  const tolerance = settings.tolerance_seconds;
-  if (tolerance !== undefined && (!Number.isSafeInteger(tolerance) || tolerance < 0)) {
-    faults.push({ option: "tolerance_seconds", message: "must be a whole number, 0 or more" });
-  }
+  const tolerance = toleranceFault(scheme, settings);
+  if (tolerance !== null) faults.push({ option: "tolerance_seconds", message: tolerance });
   secrets.forEach((secret, index) => {
     if (keyBytes(scheme, secret) !== null) return;
     faults.push({ option: `secrets/${index}`, message: SECRET_FAULTS[scheme.key] });
   });
   return faults;
+}
+
+/** The header with the signatures. */
+export function signatureHeaderOf({ signature }: Scheme, settings: SignatureSettings): string {
+  return settings.signature_header ?? signature.header;
 }
 
 /** The header with the timestamp; undefined when there is none to look at. */
@@ -90,9 +92,20 @@ function optionFault(
     return rule === "required" ? `is needed by the scheme ${settings.scheme}` : null;
   }
   if (rule === undefined) return `is no option of the scheme ${settings.scheme}`;
+  const signatureHeader = signatureHeaderOf(scheme, settings);
+  if (option === "timestamp_header" && isSameHeader(value, signatureHeader)) {
+    return "must be another header than that of the signature";
+  }
   return VALUE_FAULTS[option](value);
 }
 
-function headerFault(value: string): string | null {
-  return TOKEN.test(value) ? null : "must be the name of an HTTP header";
+function toleranceFault({ clock }: Scheme, settings: SignatureSettings): string | null {
+  const { scheme, tolerance_seconds: tolerance, timestamp_header: header } = settings;
+  if (tolerance === undefined) return null;
+  if (clock === undefined) return `is no option of the scheme ${scheme}`;
+  if (clock.at === "settings" && header === undefined) {
+    return "needs timestamp_header, without which no time is looked at";
+  }
+  const usable = Number.isSafeInteger(tolerance) && tolerance >= 0;
+  return usable ? null : "must be a whole number, 0 or more";
 }

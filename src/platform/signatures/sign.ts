@@ -6,7 +6,7 @@ import { typeAndSuffix } from "./event-type.ts";
 import { hmac } from "./key.ts";
 import type { Scheme, Source } from "./scheme.ts";
 import { SCHEMES } from "./schemes.ts";
-import { type SignatureSettings, timestampHeaderOf } from "./settings.ts";
+import { type SignatureSettings, signatureHeaderOf, timestampHeaderOf } from "./settings.ts";
 import { writeSignature } from "./signature-list.ts";
 import { withBodyDigest } from "./signed-url.ts";
 
@@ -51,10 +51,7 @@ export async function sign(
   setFirst(headers, scheme.type.sources, typeAndSuffix(scheme, message.eventType).type);
   const timestampHeader = timestampHeaderOf(scheme, settings);
   if (timestampHeader !== undefined) headers.set(timestampHeader, timestamp);
-  headers.set(
-    settings.signature_header ?? scheme.signature.header,
-    writeSignature(scheme, signature, timestamp),
-  );
+  headers.set(signatureHeaderOf(scheme, settings), writeSignature(scheme, signature, timestamp));
   return { url, headers };
 }
 

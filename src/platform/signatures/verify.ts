@@ -1,13 +1,13 @@
 /** Whether a request comes from someone who knows a secret, and is of our time. */
 import { constantTimeEqual } from "../crypto/digest.ts";
-import { clockFault, readTimestamp } from "./clock.ts";
+import { readClaim } from "./claim.ts";
+import { clockFault } from "./clock.ts";
 import { type Signable, signedContents } from "./content.ts";
 import type { SignatureFault } from "./faults.ts";
 import { hmac } from "./key.ts";
 import type { Scheme } from "./scheme.ts";
 import { SCHEMES } from "./schemes.ts";
-import { type SignatureSettings, timestampHeaderOf } from "./settings.ts";
-import { readSignatures } from "./signature-list.ts";
+import type { SignatureSettings } from "./settings.ts";
 
 export interface SignedRequest {
   /** The full URL as the caller reached it: origin, path and query. */
@@ -15,15 +15,6 @@ export interface SignedRequest {
   readonly headers: Headers;
   /** The exact bytes that were sent. */
   readonly body: Uint8Array;
-}
-
-/** What the headers claim, before anything of it is believed. */
-interface Claim {
-  readonly signatures: readonly Uint8Array[];
-  readonly id: string;
-  readonly timestamp: string;
-  /** Null where there is no timestamp to check. */
-  readonly seconds: number | null;
 }
 
 /**
@@ -72,27 +63,4 @@ async function isSigned(
     }
   }
   return found;
-}
-
-function readClaim(
-  scheme: Scheme,
-  settings: SignatureSettings,
-  headers: Headers,
-): Claim | SignatureFault {
-  const header = headers.get(settings.signature_header ?? scheme.signature.header);
-  if (header === null || header === "") return "signature-missing";
-  const list = readSignatures(scheme, header);
-  if (typeof list === "string") return list;
-  const id = scheme.idHeader === undefined ? "" : headers.get(scheme.idHeader);
-  if (id === null || (scheme.idHeader !== undefined && id === "")) return "id-missing";
-  const timestampHeader = timestampHeaderOf(scheme, settings);
-  const timestamp = timestampHeader === undefined ? list.timestamp : headers.get(timestampHeader);
-  if (timestamp === null || timestamp === "" || scheme.clock === undefined) {
-    // An unsigned timestamp proves nothing, so it may as well be absent.
-    if (scheme.content.includes("timestamp")) return "timestamp-missing";
-    return { signatures: list.signatures, id, timestamp: "", seconds: null };
-  }
-  const seconds = readTimestamp(scheme.clock, timestamp);
-  if (seconds === null) return "timestamp-malformed";
-  return { signatures: list.signatures, id, timestamp, seconds };
 }

@@ -17,7 +17,7 @@ export {
 export { type RealmStatus, realm } from "./realm.tables.ts";
 export { TENANT_STATES, type TenantState, tenants } from "./registry.tables.ts";
 export { isReservedSlug, isSlug } from "./slug.ts";
-export { syncPending, syncTenant } from "./state-sync.ts";
+export { type OnHeard, syncPending, syncTenant } from "./state-sync.ts";
 export { type Step, write } from "./statements.ts";
 export {
   createTenancy,

@@ -57,6 +57,8 @@ describe("events", () => {
       ["?subject=pay_1", [1, 2]],
       ["?subject=pay_1&type=payment.refunded", [2]],
       ["?source_id=whevent_3", [3]],
+      [`?type=payment.succeeded&from=${at(2)}`, [3]],
+      [`?subject=pay_1&to=${at(2)}`, [1]],
       [`?from=${at(2)}`, [2, 3, 4]],
       [`?to=${at(2)}`, [1]],
       [`?from=${at(2)}&to=${at(3)}`, [2, 4]],
@@ -80,6 +82,23 @@ describe("events", () => {
         cursor = `&cursor=${encodeURIComponent(reply.json.next_cursor)}`;
       }
       expect(walked).toEqual(whole);
+    }
+  });
+
+  it("of a time are listed by when they happened, page by page", async () => {
+    const since = `from=${encodeURIComponent(day(1).toISOString())}`;
+    const [first, second, third, fourth] = ids;
+    const order = [third, ...[second, fourth].toSorted().reverse(), first];
+    for (const limit of [1, 2, 4]) {
+      const walked: string[] = [];
+      for (let cursor = ""; ; ) {
+        const reply = await list(`?${since}&limit=${limit}${cursor}`);
+        walked.push(...idsOf(reply));
+        expect(walked.length, "or it never ends").toBeLessThanOrEqual(order.length);
+        if (reply.json.next_cursor === null) break;
+        cursor = `&cursor=${encodeURIComponent(reply.json.next_cursor)}`;
+      }
+      expect(walked).toEqual(order);
     }
   });
 

@@ -212,6 +212,21 @@ describe("services", () => {
       ["/webhook/signature_header"],
     ],
     [
+      "a tolerance for no time",
+      { scheme: "github", secrets: [SECRET], tolerance_seconds: 60 },
+      ["/webhook/tolerance_seconds"],
+    ],
+    [
+      "a header for two things",
+      { scheme: "hmac-body", secrets: [SECRET], timestamp_header: "x-signature" },
+      ["/webhook/timestamp_header"],
+    ],
+    [
+      "a header of HTTP's own",
+      { scheme: "hmac-body", secrets: [SECRET], signature_header: "Authorization" },
+      ["/webhook/signature_header"],
+    ],
+    [
       "what is too much",
       {
         scheme: "stripe",

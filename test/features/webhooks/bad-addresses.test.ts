@@ -10,9 +10,9 @@ import {
   problemOf,
   type TestTenant,
 } from "../../support/client.ts";
-import { HOUR, MINUTE } from "../../support/clock.ts";
+import { HOUR, MINUTE, SECOND } from "../../support/clock.ts";
 import { tenantCtx } from "../../support/ctx.ts";
-import { LOST_TEXTS, OVERLOADED_TEXTS } from "../../support/d1.ts";
+import { LOST_TEXTS, OVERLOADED_TEXTS, type Trip } from "../../support/d1.ts";
 import { kept, rejections, turnedAway } from "../../support/turned-away.ts";
 import {
   addService,
@@ -133,6 +133,101 @@ it("a thousand rejections are a row an hour and reason, and an audit row a minut
   const spanned = (unit: number) => Math.floor(Date.now() / unit) - Math.floor(began / unit) + 1;
   expect(rows).toBeLessThanOrEqual(2 * spanned(HOUR));
   expect(auditRows).toBeLessThanOrEqual(spanned(MINUTE));
+});
+
+describe("a thousand rejections at once", () => {
+  const isCount = ({ kind, sql }: Trip) =>
+    kind === "batch" && sql.some((text) => text.startsWith('insert into "webhook_rejections"'));
+
+  it("are counted exactly, in few commits, whatever networks they come from", async () => {
+    const tenant = await newTenant();
+    const [one, two] = [await addService(tenant), await addService(tenant)];
+    let commits = 0;
+    const worker = openWorker(
+      wrapAll(() => (trip, run) => {
+        if (isCount(trip)) commits += 1;
+        return run();
+      }),
+    );
+    const urls = [one.url, two.url, `${tenant.api}/webhooks/nobody`];
+    const send = (at: number) =>
+      worker.call("POST", urls[at % 3] as string, { body: {}, ip: `203.${at % 250}.${at >> 2}.1` });
+    const began = Date.now();
+    const replies = await Promise.all(Array.from({ length: 1_000 }, (_, at) => send(at)));
+    expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([401, 404]));
+    // Whatever the last commit left behind, the next rejection brings along.
+    await send(0);
+    expect(await rejections(tenant)).toEqual({
+      [`${one.slug} signature-missing`]: 335,
+      [`${two.slug} signature-missing`]: 333,
+      "null unknown-service": 333,
+    });
+    expect(commits).toBeLessThan(100);
+    const { audited, auditRows } = await kept(tenant);
+    expect(audited).toBe(1_001);
+    const minutes = Math.floor(Date.now() / MINUTE) - Math.floor(began / MINUTE) + 1;
+    expect(auditRows).toBeLessThanOrEqual(3 * minutes);
+    const { results } = await (await databaseOfTenant(tenant.slug))
+      .prepare(
+        `SELECT DISTINCT principal, target, json_extract(data, '$.ip') AS ip FROM audit_log
+          JOIN audit_private ON audit_id = id WHERE action = 'webhook.rejected' ORDER BY target`,
+      )
+      .all();
+    const principal = "job:webhooks.receive";
+    expect(results).toEqual(
+      [null, ...[one.slug, two.slug].sort()].map((target) => ({ principal, target, ip: "" })),
+    );
+  });
+
+  it("wait for a commit that hangs, but not for ever", async () => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    const tenant = await newTenant();
+    const service = await addService(tenant);
+    const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+    let hanging = 0;
+    const worker = openWorker(
+      wrapAll(() => async (trip, run) => {
+        if (isCount(trip) && hanging === 0) {
+          hanging += 1;
+          await gate;
+        }
+        return run();
+      }),
+    );
+    const send = async () =>
+      expect((await worker.call("POST", service.url, { body: {} })).status).toBe(401);
+    const counted = async () => (await rejections(tenant))[`${service.slug} signature-missing`];
+    const first = send();
+    await vi.waitFor(() => expect(hanging).toBe(1));
+    await send();
+    expect(await counted()).toBeUndefined();
+    vi.setSystemTime(Date.now() + 10 * SECOND);
+    await send();
+    expect(await counted()).toBe(2);
+    open();
+    await first;
+    expect(await counted()).toBe(3);
+    await send();
+    expect(await counted()).toBe(4);
+  });
+
+  it("that the database does not take are counted when it does", async () => {
+    const tenant = await newTenant();
+    const service = await addService(tenant);
+    let broken = true;
+    const worker = openWorker(
+      wrapAll(
+        () => (trip, run) =>
+          broken && isCount(trip) ? Promise.reject(new Error(OVERLOADED_TEXTS[0])) : run(),
+      ),
+    );
+    const send = () => worker.call("POST", service.url, { body: {} });
+    for (let at = 0; at < 3; at++) expect((await send()).status).toBe(401);
+    expect(await rejections(tenant)).toEqual({});
+    broken = false;
+    await send();
+    expect(await rejections(tenant)).toEqual({ [`${service.slug} signature-missing`]: 4 });
+  });
 });
 
 describe("a tenant", () => {

@@ -4,7 +4,7 @@
  */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import type { SchemeName } from "../../../src/platform/signatures/index.ts";
-import { type CallOptions, call, newTenant, type TestTenant } from "../../support/client.ts";
+import { newTenant, type TestTenant } from "../../support/client.ts";
 import { SECOND } from "../../support/clock.ts";
 import { kept, turnedAway } from "../../support/turned-away.ts";
 import {
@@ -18,6 +18,7 @@ import {
   signed,
   type TestService,
 } from "../../support/webhooks.ts";
+import { openWorker } from "../../support/worker.ts";
 
 const MIB = 1_048_576;
 
@@ -303,9 +304,23 @@ describe("a body", () => {
     expect(reply.json.detail).toMatch(/^The body /);
   });
 
-  it("that says nothing of JSON is not read as JSON", async () => {
-    const delivery = await signed(serviceOf("generic"), "{'id': 1}", { contentType: "text/plain" });
-    expect((await deliver(delivery)).status).toBe(202);
+  it.each([
+    ["that looks like JSON and is none", "{'id': 1}", "text/plain"],
+    ["that looks like a list and is none", " \n[1,]", "application/x-www-form-urlencoded"],
+    ["of JSON with a byte order mark", '\ufeff{"id":1}', "text/plain"],
+    ["with a name twice", '{"id":"a","id":"b"}', "application/octet-stream"],
+    ["that is said to be JSON and is a form", "id=1", "application/json"],
+    ["that is said to be JSON and is prose", "it is 1", "application/vnd.acme+json; charset=utf-8"],
+  ])("%s", async (_, body, contentType) => {
+    const delivery = await signed(serviceOf("generic"), body, { contentType });
+    await turnedAway(acme, () => deliver(delivery), bad("malformed-json"));
+  });
+
+  it("that neither is JSON nor says so is stored as it is", async () => {
+    for (const body of ["it is 1", "\ufeffit is 2", "id: 3"]) {
+      const delivery = await signed(serviceOf("generic"), body, { contentType: "text/plain" });
+      expect((await deliver(delivery)).status, body).toBe(202);
+    }
   });
 
   it("of 1 MiB is stored, of one byte more is turned away", async () => {
@@ -323,8 +338,28 @@ describe("a body", () => {
     await turnedAway(acme, () => deliver(more), tooLarge);
     await turnedAway(acme, () => deliver(more, inChunks(more.body)), tooLarge);
     // Size comes before the signature: nobody computes over what is too large.
-    const { url } = more;
-    await turnedAway(acme, () => call("POST", url, inChunks(more.body)), tooLarge);
+    const forged = await signed({ ...service, secret: "another" }, bytes(MIB + 1));
+    await turnedAway(acme, () => deliver(forged, inChunks(forged.body)), tooLarge);
+  });
+
+  it("is not read where the headers tell that it is nobody's", async () => {
+    const service = serviceOf("generic");
+    const worker = openWorker({});
+    const { headers } = await genuine("generic");
+    for (const [sent, reason] of [
+      [{}, "signature-missing"],
+      [{ ...headers, "x-signature": "none" }, "signature-malformed"],
+      [{ "x-signature": String(headers["x-signature"]) }, "timestamp-missing"],
+    ] as const) {
+      const { raw, pulled } = inChunks(bytes(MIB));
+      await turnedAway(acme, () => worker.call("POST", service.url, { raw, headers: sent }), {
+        status: 401,
+        problem: reason.startsWith("timestamp") ? "invalid-timestamp" : "invalid-signature",
+        rejection: `${service.slug} ${reason}`,
+      });
+      // A stream fetches one piece before anybody asks.
+      expect(pulled(), reason).toBeLessThanOrEqual(1);
+    }
   });
 
   it("is no larger than its service says", async () => {
@@ -340,8 +375,9 @@ describe("a body", () => {
   });
 
   /** The bytes as a stream, which announces no length. */
-  function inChunks(body: Uint8Array, size = 65_536): Pick<CallOptions, "raw"> {
+  function inChunks(body: Uint8Array, size = 65_536) {
     let at = 0;
+    const pulled = () => at / size;
     const raw = new ReadableStream<Uint8Array>({
       pull(controller) {
         if (at >= body.byteLength) return controller.close();
@@ -349,6 +385,6 @@ describe("a body", () => {
         at += size;
       },
     });
-    return { raw };
+    return { raw, pulled };
   }
 });

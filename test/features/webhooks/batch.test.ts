@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { elementsOf } from "../../../src/features/webhooks/batch-elements.ts";
 import type { SchemeName } from "../../../src/platform/signatures/index.ts";
 import { call, newTenant, problemOf, type Reply, type TestTenant } from "../../support/client.ts";
+import { keptQueues } from "../../support/kept-queues.ts";
 import { holds } from "../../support/property.ts";
 import { kept, rejections, turnedAway } from "../../support/turned-away.ts";
 import {
@@ -188,7 +189,9 @@ describe("a batch", () => {
       const event = await received(tenant, idsOf(reply)[index] as string);
       expect([event.provider_id, event.payload.body]).toEqual([id, element(id)]);
     }
-    expect((await rejections(tenant))[`${service.slug} malformed-body`]).toBe(4);
+    const counted = await rejections(tenant);
+    expect(counted[`${service.slug} malformed-body`]).toBe(3);
+    expect(counted[`${service.slug} content-too-large`]).toBe(1);
     const onlyBad = await send(service, "1", "true");
     expect([onlyBad.status, onlyBad.json]).toMatchObject([202, { accepted: 0, rejected: 2 }]);
   });
@@ -337,6 +340,88 @@ describe("an event that comes twice", () => {
     const reply = await send(service, body);
     expect(await received(tenant, idsOf(reply)[0] as string)).toMatchObject({ type, provider_id });
   });
+});
+
+describe("a body that was taken in at the other address, which nobody signs,", () => {
+  // Of those whose signature covers no path.
+  const SCHEMES: readonly SchemeName[] = ["generic", "stripe", "github", "svix", "square", "slack"];
+  const bodies = { list: `[${element("a")}]`, object: `{"type":"x","events":[${element("b")}]}` };
+  const both = async (service: TestService, body: string) => {
+    const batch = await signed(service, body, { path: "/batch" });
+    return { batch, single: { ...batch, url: service.url } };
+  };
+  const refused = ({ slug }: TestService) => ({
+    status: 409,
+    problem: "other-route",
+    rejection: `${slug} other-route`,
+  });
+
+  it.each(SCHEMES)("as a batch is no event besides: %s", async (scheme) => {
+    const service = await addService(tenant, scheme);
+    for (const body of Object.values(bodies)) {
+      const { batch, single } = await both(service, body);
+      expect((await deliver(batch)).json).toMatchObject({ accepted: 1 });
+      await turnedAway(tenant, () => deliver(single), refused(service));
+      expect((await deliver(batch)).json).toMatchObject({ accepted: 0, duplicate: 1 });
+    }
+  });
+
+  it.each(SCHEMES)("as an event is no batch besides: %s", async (scheme) => {
+    const service = await addService(tenant, scheme);
+    for (const body of Object.values(bodies)) {
+      const { batch, single } = await both(service, body);
+      const first = await deliver(single);
+      expect(first.status, first.text).toBe(202);
+      await turnedAway(tenant, () => deliver(batch), refused(service));
+      expect((await deliver(single)).json).toEqual({ ...first.json, status: "duplicate" });
+    }
+  });
+
+  it("at both at once is taken in at one of them", async () => {
+    const service = await addService(tenant);
+    for (let round = 0; round < 12; round++) {
+      const { batch, single } = await both(service, `[${element(`r${round}a`)},{"r":${round}}]`);
+      const stored = async () => Number((await kept(tenant)).stored?.received);
+      const before = await stored();
+      const order = round % 2 ? [batch, single, batch, single] : [single, batch, single, batch];
+      const replies = await Promise.all(order.map((each) => deliver(each)));
+      const outcome = (delivery: typeof batch) =>
+        replies.flatMap(({ status }, at) => (order[at] === delivery ? status : [])).sort();
+      const winner = outcome(batch)[0] === 202 ? "batch" : "single";
+      expect([outcome(batch), outcome(single)]).toEqual(
+        winner === "batch"
+          ? [
+              [202, 202],
+              [409, 409],
+            ]
+          : [
+              [409, 409],
+              [200, 202],
+            ],
+      );
+      expect((await stored()) - before).toBe(winner === "batch" ? 2 : 1);
+    }
+  });
+});
+
+it("has its bell rung even if nobody can look what became of it", async () => {
+  const service = await addService(tenant);
+  const queues = keptQueues();
+  let broken = false;
+  const worker = openWorker({
+    ...wrapAll(() => (trip, run) => {
+      const looks = trip.kind === "read" && trip.sql.some((sql) => sql.includes("dedupe_key"));
+      return broken && looks ? Promise.reject(new Error("D1_ERROR: Gone.")) : run();
+    }),
+    ...queues.bindings,
+  });
+  const { url, headers, body } = await signedBatch(service, `[${element("rung")}]`);
+  const post = () => worker.call("POST", url, { raw: body, headers });
+  broken = true;
+  expect((await post()).status).toBe(503);
+  expect(queues.take().map(({ body }) => body)).toMatchObject([{ job: "webhooks.drain" }]);
+  broken = false;
+  expect((await post()).json).toMatchObject({ duplicate: 1 });
 });
 
 it("is not answered 2xx when the database does not answer", async () => {

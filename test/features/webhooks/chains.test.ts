@@ -1,108 +1,11 @@
-/** Leases and chains of doorbells, on a clock that the test moves. */
+/** Chains of doorbells, and what each bell takes, on a clock that the test moves. */
 import { describe, expect, it } from "vitest";
-import { EventError } from "../../../src/features/webhooks/handling.ts";
-import { presentDetail } from "../../../src/features/webhooks/webhooks.present.ts";
+import { drain } from "../../../src/features/webhooks/drain.service.ts";
 import { MINUTE, standingClock } from "../../support/clock.ts";
-import { addUser } from "../../support/commit-steps.ts";
 import { acceptMany, DRAIN, dying, failing, fine, rung, statusOf } from "../../support/drains.ts";
-import { handling, NOTHING, quietHouse } from "../../support/quiet-house.ts";
+import { handling, NOTHING, type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
 
 const clock = standingClock({ between: MINUTE });
-
-describe("a lease", () => {
-  it("that another consumer took over changes nothing any more", async () => {
-    const house = await quietHouse();
-    const id = await house.accept("evt");
-    const record = (email: string) => ({ steps: [addUser(email)], audit: [{ action: "a.done" }] });
-    const slow = handling(async () => {
-      clock.pass(MINUTE);
-      await house.drain(handling(async () => record("second@tenant.test")));
-      return record("first@tenant.test");
-    });
-    await house.drain(slow);
-    expect(await house.event(id)).toMatchObject({ status: "completed", attempts: 2 });
-    const { results } = await house.database
-      .prepare("SELECT email FROM users WHERE email LIKE '%@tenant.test'")
-      .all();
-    expect(results).toEqual([{ email: "second@tenant.test" }]);
-    const actions = await house.actions();
-    expect(actions.filter((action) => action === "a.done")).toHaveLength(1);
-    expect(actions.filter((action) => action === "webhook.completed")).toHaveLength(1);
-    expect((await house.attempts(id)).map(({ outcome }) => outcome)).toEqual([null, "completed"]);
-  });
-
-  it("that another consumer took over fails nothing either", async () => {
-    const house = await quietHouse({ max_attempts: 2 });
-    const id = await house.accept("evt");
-    const slow = handling(async () => {
-      clock.pass(MINUTE);
-      await house.drain(fine);
-      throw new EventError("too late");
-    });
-    await house.drain(slow);
-    expect(await house.event(id)).toMatchObject({ status: "completed", lastError: null });
-    expect(await house.actions(id)).toEqual(["webhook.accepted", "webhook.completed"]);
-  });
-
-  it("that nobody ended holds its event for a minute, then it is tried again", async () => {
-    const house = await quietHouse();
-    const id = await house.accept("evt");
-    await house.drain(dying);
-    expect(await house.event(id)).toMatchObject({ status: "processing", lastError: null });
-    clock.pass(MINUTE - 1);
-    await house.drain(fine);
-    expect(await house.event(id)).toMatchObject({ status: "processing", attempts: 1 });
-    clock.pass(1);
-    await house.drain(fine);
-    expect(await house.event(id)).toMatchObject({ status: "completed", attempts: 2 });
-  });
-
-  it("that is lost each time uses up the attempts, and the last word says so", async () => {
-    const house = await quietHouse({ max_attempts: 2 });
-    const id = await house.accept("evt");
-    for (let attempt = 1; attempt <= 2; attempt++) {
-      await house.drain(dying);
-      clock.pass(MINUTE);
-    }
-    let called = false;
-    await house.drain(
-      handling(async () => {
-        called = true;
-        return NOTHING;
-      }),
-    );
-    expect(called).toBe(false);
-    expect(await house.event(id)).toMatchObject({
-      status: "dead_letter",
-      lastError: "The last attempt began and never ended.",
-    });
-    const { json } = await house.ask("GET", `/webhooks/events/${id}`);
-    const shown = json.attempt_log.map(({ outcome }: { outcome: string }) => outcome);
-    expect(shown).toEqual(["lost", "lost", "failed"]);
-  });
-
-  it("shows as running while it is held", async () => {
-    const house = await quietHouse();
-    const id = await house.accept("evt");
-    await house.drain(dying);
-    clock.pass(MINUTE);
-    let during: unknown;
-    const looking = handling(async () => {
-      const [event, attempts] = await Promise.all([house.event(id), house.attempts(id)]);
-      during = presentDetail({ event, attempts, payload: null });
-      return NOTHING;
-    });
-    await house.drain(looking);
-    expect(during).toMatchObject({
-      status: "processing",
-      attempts: 2,
-      attempt_log: [
-        { number: 1, outcome: "lost", ended_at: null, error: null },
-        { number: 2, outcome: "running", ended_at: null, started_at: new Date().toISOString() },
-      ],
-    });
-  });
-});
 
 describe("a chain of doorbells", () => {
   it("takes 25 events at a time, the longest due first, and rings for the rest", async () => {
@@ -111,7 +14,7 @@ describe("a chain of doorbells", () => {
     await house.drain(fine);
     const done = Array.from({ length: 25 }, () => "completed");
     expect(await statusOf(house, ids)).toEqual([...done, "pending", "pending"]);
-    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+    expect(rung(house)).toEqual([[DRAIN, { again: "token" }, 0]]);
     await house.drain(fine, { again: true });
     expect(await statusOf(house, ids)).toEqual([...done, "completed", "completed"]);
     expect(rung(house)).toEqual([]);
@@ -149,7 +52,7 @@ describe("a chain of doorbells", () => {
     await Promise.all(Array.from({ length: 4 }, () => house.drain(fine)));
     const done = (await statusOf(house, ids)).filter((status) => status === "completed");
     expect(done).toHaveLength(25);
-    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+    expect(rung(house)).toEqual([[DRAIN, { again: "token" }, 0]]);
   });
 
   it("takes what is new before replays, of which five are in flight at most", async () => {
@@ -157,7 +60,7 @@ describe("a chain of doorbells", () => {
     const dead = await acceptMany(house, clock, 7);
     await house.drain(failing);
     const replay = await house.ask("POST", "/webhooks/dead-letters/replay", {});
-    expect(replay.json).toEqual({ matched: 7, replayed: 7 });
+    expect(replay.json).toEqual({ matched: 7, replayed: 7, more: false });
     const live = await house.accept("live");
     house.sent();
     const order: string[] = [];
@@ -167,7 +70,7 @@ describe("a chain of doorbells", () => {
     });
     await house.drain(noting);
     expect(order).toEqual([live, ...dead.slice(0, 5)]);
-    expect(rung(house)).toEqual([[DRAIN, { again: true }, 0]]);
+    expect(rung(house)).toEqual([[DRAIN, { again: "token" }, 0]]);
     await house.drain(dying, { again: true });
     expect((await statusOf(house, dead)).slice(5)).toEqual(["processing", "processing"]);
   });
@@ -181,6 +84,116 @@ describe("a chain of doorbells", () => {
     house.sent();
     await house.drain(fine, { again: true });
     expect((await house.event(dead[5] ?? "")).status).toBe("pending");
-    expect(rung(house)).toEqual([[DRAIN, { again: true }, 5]]);
+    expect(rung(house)).toEqual([[DRAIN, { again: "token" }, 5]]);
+  });
+
+  it("is one, though its bell came twice, at once or later", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, clock, 80);
+    const completed = async () =>
+      (await statusOf(house, ids)).filter((status) => status === "completed").length;
+    await house.drain(fine);
+    const first = await house.chain();
+    const twice = () => drainWith(house, first);
+    await Promise.all([twice(), twice()]);
+    expect(await completed()).toBe(50);
+    expect(await house.chain()).not.toBe(first);
+    await twice();
+    expect(await completed()).toBe(50);
+    // One bell for each that took something.
+    expect(rung(house)).toHaveLength(2);
+  });
+
+  it("has no token when it has ended, and a bell of an old one is like any other", async () => {
+    const house = await quietHouse();
+    await acceptMany(house, clock, 26);
+    await house.drain(fine);
+    const old = await house.chain();
+    await house.drain(fine, { again: true });
+    expect(await house.chain()).toBeUndefined();
+    const [late] = await acceptMany(house, clock, 1, "late");
+    await drainWith(house, old);
+    expect((await house.event(late ?? "")).status).toBe("completed");
+  });
+
+  it("that outlived its trust gives way to the one that took its place", async () => {
+    const house = await quietHouse();
+    const ids = await acceptMany(house, clock, 60);
+    await house.drain(fine);
+    const old = await house.chain();
+    clock.pass(MINUTE);
+    await house.drain(fine);
+    house.sent();
+    await drainWith(house, old);
+    expect((await statusOf(house, ids)).filter((status) => status === "pending")).toHaveLength(10);
+    expect(rung(house)).toEqual([]);
+  });
+
+  it("rings no bell of its own when another took its place while it worked", async () => {
+    const house = await quietHouse();
+    await acceptMany(house, clock, 60);
+    let slow = true;
+    const overtaken = handling(async () => {
+      if (slow) {
+        slow = false;
+        clock.pass(MINUTE);
+        await house.drain(dying);
+        house.sent();
+      }
+      return NOTHING;
+    });
+    await house.drain(overtaken);
+    // For what it gave back, in case that the other has ended.
+    expect(rung(house)).toEqual([[DRAIN, {}, 0]]);
   });
 });
+
+describe("one doorbell", () => {
+  const SIZES = [900_000, 900_000, 900_000, 10, 10];
+  const bodyOf = (size: number, nth: number) => JSON.stringify({ nth, text: "x".repeat(size) });
+  async function acceptSizes(house: QuietHouse, sizes: readonly number[]): Promise<string[]> {
+    const ids: string[] = [];
+    for (const [nth, size] of sizes.entries()) {
+      const reply = await house.post(bodyOf(size, nth));
+      expect(reply.status, reply.text).toBe(202);
+      ids.push(reply.json.event_id);
+      clock.pass(1);
+    }
+    house.sent();
+    return ids;
+  }
+
+  it("takes 2 MiB of payloads at most, in their order, and rings for the rest", async () => {
+    const house = await quietHouse();
+    const ids = await acceptSizes(house, SIZES);
+    await house.drain(fine);
+    expect(await statusOf(house, ids)).toEqual([
+      ...["completed", "completed"],
+      ...["pending", "pending", "pending"],
+    ]);
+    expect(rung(house)).toEqual([[DRAIN, { again: "token" }, 0]]);
+    await house.drain(fine, { again: true });
+    expect(new Set(await statusOf(house, ids))).toEqual(new Set(["completed"]));
+  });
+
+  it("takes one event at least, whatever its size, and live events and replays together no more", async () => {
+    const house = await quietHouse({ max_attempts: 1 });
+    const dead = await acceptSizes(house, SIZES.slice(0, 2));
+    await house.drain(failing);
+    await house.ask("POST", "/webhooks/dead-letters/replay", {});
+    const [live = ""] = await acceptSizes(house, [950_000]);
+    await house.database
+      .prepare("UPDATE webhook_events SET size = 3e6 WHERE id = ?")
+      .bind(live)
+      .run();
+    await house.drain(fine);
+    expect(await statusOf(house, [live, ...dead])).toEqual(["completed", "pending", "pending"]);
+    await house.drain(fine, { again: true });
+    expect(await statusOf(house, dead)).toEqual(["completed", "completed"]);
+  });
+});
+
+/** A consumer whose doorbell has this token. */
+async function drainWith(house: QuietHouse, again: string | undefined): Promise<void> {
+  await drain(await house.ctx(), { again }, { ...fine, random: () => 0.5 });
+}

@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { EventError } from "../../../src/features/webhooks/handling.ts";
 import { createQueues } from "../../../src/platform/jobs/queues.ts";
-import { brokenTenant } from "../../support/broken.ts";
+import { brokenTenant, GONE } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import { call, newTenant } from "../../support/client.ts";
 import { HOUR, MINUTE, SECOND, standingClock } from "../../support/clock.ts";
@@ -10,7 +10,7 @@ import { keptQueues, type Sent } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { handling, NOTHING, type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
 import { addService, eventOf, eventually, post, signed } from "../../support/webhooks.ts";
-import { bindings } from "../../support/worker.ts";
+import { bindings, wrapAll } from "../../support/worker.ts";
 
 const fine = handling(async () => NOTHING);
 const failing = handling(async () => {
@@ -37,7 +37,10 @@ describe("a dead letter", () => {
     const { id, told } = await deadLetter(house);
     const [message] = told;
     if (!message) throw new Error("The queue was not told.");
+    const alarms = (entries: readonly { message?: unknown }[]) =>
+      entries.filter(({ message }) => message === "webhook is a dead letter");
     const { result, entries } = await bury(house, [message, message]);
+    expect(alarms(entries)).toHaveLength(1);
     expect(result).toEqual({ acked: [0, 1], retried: [] });
     expect(entries).toContainEqual(
       expect.objectContaining({
@@ -49,7 +52,8 @@ describe("a dead letter", () => {
     );
     expect((await house.event(id)).buriedAt).toEqual(new Date());
     clock.pass(MINUTE);
-    await bury(house, [message]);
+    const doubled = await bury(house, [message]);
+    expect([doubled.result.acked, alarms(doubled.entries)]).toEqual([[0], []]);
     expect((await house.event(id)).buriedAt).toEqual(new Date(Date.now() - MINUTE));
     const actions = await house.actions(id);
     expect(actions).toEqual(["webhook.accepted", "webhook.dead_lettered", "webhook.buried"]);
@@ -104,11 +108,59 @@ describe("a dead letter", () => {
     expect(items.size).toBe(30);
   });
 
+  it("is told again once in five minutes, however many doorbells ring", async () => {
+    const house = await quietHouse({ max_attempts: 1 });
+    for (let nth = 0; nth < 3; nth++) await house.accept(`evt-${nth}`);
+    await house.drain(failing);
+    house.sent();
+    for (const round of [1, 2]) {
+      clock.pass(5 * MINUTE + 1);
+      await Promise.all(Array.from({ length: 5 }, () => house.drain(fine)));
+      for (let idle = 0; idle < 5; idle++) await house.drain(fine);
+      expect(burials(house.sent()), `round ${round}`).toHaveLength(3);
+    }
+    // That they are told stands there before they are: a queue that is down is no reason for more.
+    clock.pass(5 * MINUTE + 1);
+    house.breakQueues("Queue is down");
+    const { entries } = await captureLogs(() => house.drain(fine));
+    expect(entries).toContainEqual(
+      expect.objectContaining({ message: "dead letters not sent", events: 3 }),
+    );
+    house.breakQueues(null);
+    await house.drain(fine);
+    expect(house.sent()).toEqual([]);
+  });
+
+  it("is an alarm though nobody knows whether it was written down", async () => {
+    const house = await quietHouse({ max_attempts: 1 });
+    const { id, told } = await deadLetter(house);
+    let lost = false;
+    const losing = wrapAll(() => async (trip, run) => {
+      // The commit is made; that it was is lost, and all that is asked afterwards.
+      if (lost) throw new Error(GONE);
+      const result = await run();
+      if (trip.kind === "batch") lost = true;
+      if (lost) throw new Error(GONE);
+      return result;
+    });
+    const env = { ...house.worker.env, ...losing };
+    const first = await captureLogs(() => bring("dead-letters", bodiesOf(told), { env }));
+    expect(first.result.retried).toEqual([[0, 10]]);
+    const second = await bury(house, told);
+    expect(second.result.acked).toEqual([0]);
+    const alarms = [...first.entries, ...second.entries].filter(
+      ({ message }) => message === "webhook is a dead letter",
+    );
+    expect(alarms).toEqual([expect.objectContaining({ event: id })]);
+  });
+
   it("that was replayed before the queue heard of it is none; if it dies again, it is one", async () => {
     const house = await quietHouse({ max_attempts: 1 });
     const { id, told } = await deadLetter(house);
     await house.ask("POST", `/webhooks/events/${id}/replay`);
-    await bury(house, told);
+    const { result, entries } = await bury(house, told);
+    expect(result.acked).toEqual([0]);
+    expect(entries.filter(({ level }) => level === "error")).toEqual([]);
     expect((await house.event(id)).buriedAt).toBeNull();
     expect(await house.actions(id)).not.toContain("webhook.buried");
     house.sent();
@@ -131,10 +183,12 @@ describe("a dead letter", () => {
       { ...other, ...own },
       { job: other?.job, ...own },
     ];
-    const { result } = await captureLogs(() =>
+    const { result, entries } = await captureLogs(() =>
       bring("dead-letters", bodies, { env: house.worker.env }),
     );
     expect(result).toEqual({ acked: [0, 1], retried: [] });
+    const errors = entries.filter(({ level }) => level === "error");
+    expect(errors.map(({ message }) => message)).toEqual(["dead letter dropped"]);
     expect(await house.actions()).not.toContain("webhook.buried");
   });
 
@@ -176,7 +230,10 @@ describe("the queues", () => {
   it("delay by whole seconds, never before, and a day at most; every call is counted", async () => {
     const queues = keptQueues();
     const meter = { tenantTrips: 0, controlTrips: 0, queueSends: 0 };
-    const { ring, ringAll, bury } = createQueues({ ...bindings, ...queues.bindings }, meter);
+    const { ring, ringAll, bury, buryAll } = createQueues(
+      { ...bindings, ...queues.bindings },
+      meter,
+    );
     const bell = { job: "t.work", tenant_id: "t", slug: "s" };
     for (const delay of [undefined, -5, 0, 0.001, 5, 5.2, 86_400, 86_401, 1e9]) {
       await ring(bell, delay);
@@ -185,12 +242,15 @@ describe("the queues", () => {
     expect(delays).toEqual([0, 0, 0, 1, 5, 6, 86_400, 86_400, 86_400]);
     await ringAll([bell, bell]);
     await bury(bell);
+    await buryAll([bell, bell]);
     expect(queues.take().map(({ queue }) => queue)).toEqual([
       "doorbells",
       "doorbells",
       "dead-letters",
+      "dead-letters",
+      "dead-letters",
     ]);
-    expect(meter).toEqual({ tenantTrips: 0, controlTrips: 0, queueSends: 9 + 1 + 1 });
+    expect(meter).toEqual({ tenantTrips: 0, controlTrips: 0, queueSends: 9 + 1 + 1 + 1 });
   });
 
   it("bring a dead letter to its consumer: the real ones", async () => {
@@ -248,8 +308,10 @@ describe("the audit log", () => {
     expect(replay.status, replay.text).toBe(202);
     await serve();
     expect((await house.event(id)).status).toBe("completed");
-    clock.pass(400 * 24 * HOUR + 1);
+    clock.pass(400 * 24 * HOUR + HOUR);
     const bell = { job: "webhooks.retain", tenant_id: house.tenant.id, slug: house.tenant.slug };
+    // First they are archived, and at the next visit forgotten.
+    await bring("doorbells", [bell], { env });
     await bring("doorbells", [bell], { env });
 
     const { results } = await house.database
@@ -263,7 +325,7 @@ describe("the audit log", () => {
     const service = expect.stringMatching(/^service:service_/);
     const drain = "job:webhooks.drain";
     expect(rows).toEqual([
-      ["webhook.rejected", expect.any(String), null],
+      ["webhook.rejected", "job:webhooks.receive", house.service.slug],
       ["webhook.accepted", service, "it"],
       ["webhook.duplicate", service, "it"],
       ["webhook.claimed", drain, null],
@@ -278,8 +340,8 @@ describe("the audit log", () => {
       ["webhook.completed", drain, "it"],
       ["event.created", drain, "event"],
       ["webhook.events_archived", "job:webhooks.retain", null],
-      ["webhook.events_forgotten", "job:webhooks.retain", null],
       ["webhook.rejections_forgotten", "job:webhooks.retain", null],
+      ["webhook.events_forgotten", "job:webhooks.retain", null],
     ]);
   });
 });

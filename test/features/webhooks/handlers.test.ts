@@ -226,6 +226,20 @@ describe("the facts of a payload", () => {
     expect(values).not.toHaveProperty("nested");
   });
 
+  it("are not looked for behind the last that is taken", () => {
+    const data: Record<string, unknown> = {};
+    let looked = 0;
+    for (let nth = 0; nth < 10_000; nth++) {
+      const get = () => {
+        looked += 1;
+        return nth;
+      };
+      Object.defineProperty(data, `field_${nth}`, { enumerable: true, get });
+    }
+    expect(Object.keys(factsOf({ data }).values)).toHaveLength(32);
+    expect(looked).toBe(32);
+  });
+
   it("never hold half of a character", () => {
     const { values } = factsOf({ cut: `${"x".repeat(255)}😀`, lone: "\ud800" });
     // First, for nobody could be told of half a character.

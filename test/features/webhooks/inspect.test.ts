@@ -83,6 +83,7 @@ describe("the list of received events", () => {
       conflicting: false,
       test: false,
       status: "completed",
+      replay: false,
       attempts: 1,
       last_error: null,
       size: expect.any(Number),
@@ -97,6 +98,22 @@ describe("the list of received events", () => {
     ]);
   });
 
+  it("finds what was received a moment before or after its id was made", async () => {
+    const skewed = await quietHouse();
+    const id = await skewed.accept("evt");
+    const { receivedAt } = await skewed.event(id);
+    for (const skew of [-50 * SECOND, 50 * SECOND]) {
+      const at = receivedAt.getTime() + skew;
+      const time = (ms: number) => new Date(at + ms).toISOString();
+      await skewed.database.prepare("UPDATE webhook_events SET received_at = ?").bind(at).run();
+      const found = async (query: string) =>
+        idsOf(await skewed.ask("GET", `/webhooks/events?${query}`));
+      expect(await found(`from=${time(0)}&to=${time(1)}`)).toEqual([id]);
+      expect(await found(`from=${time(1)}`)).toEqual([]);
+      expect(await found(`to=${time(0)}`)).toEqual([]);
+    }
+  });
+
   it("takes every filter, alone and with others", async () => {
     const mine = `service=${house.service.slug}`;
     const at = encodeURIComponent(fifth);
@@ -104,6 +121,8 @@ describe("the list of received events", () => {
       ["?status=completed", [2, 1]],
       ["?status=dead_letter", [3]],
       ["?status=failed", [4]],
+      [`?status=dead_letter&${mine}&type=order.placed`, [3]],
+      ["?status=failed&type=order.placed", []],
       ["?status=pending", [5]],
       ["?status=processing", []],
       ["?status=archived", []],
@@ -264,10 +283,10 @@ describe("rejections", () => {
     expect(told.slice(1)).toEqual(
       [
         [null, "unknown-service", 2],
-        [house.service.slug, "signature-mismatch", 3],
         [house.service.slug, "signature-missing", 1],
+        [house.service.slug, "signature-mismatch", 3],
         [other.slug, "signature-mismatch", 1],
-      ].sort(([one], [two]) => (String(one ?? "") < String(two ?? "") ? -1 : one === two ? 0 : 1)),
+      ].sort(([two], [one]) => (String(one ?? "") < String(two ?? "") ? -1 : one === two ? 0 : 1)),
     );
     expect(new Date(all[0].hour).getTime() - new Date(all[1].hour).getTime()).toBe(HOUR);
     expect(all[1].first_at <= all[1].last_at).toBe(true);
@@ -350,6 +369,29 @@ describe("the health of webhooks", () => {
       oldest_pending_seconds: 90,
       consumer_seen_at: seen,
     });
+  });
+
+  it("counts as far as ten thousand of a state", async () => {
+    const house = await quietHouse();
+    const id = await house.accept("many");
+    await house.database
+      .prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+        INSERT INTO webhook_events SELECT id || i, service, type, provider_id, dedupe_key || i,
+          conflicting, test, status, replay, attempts, attempts_left, max_attempts, due_at, lease,
+          last_error, size, received_at, ended_at, told_at, buried_at
+        FROM webhook_events, n WHERE id = ?`,
+      )
+      .bind(id)
+      .run();
+    const counts = async () => (await ask(house, house.tenant.admin.token)).json.counts;
+    expect(await counts()).toMatchObject({ pending: 10_000, completed: 0 });
+    await house.database
+      .prepare("DELETE FROM webhook_events WHERE id LIKE ?")
+      .bind(`${id}1%`)
+      .run();
+    const left = await firstValue(house.database, "SELECT count(*) FROM webhook_events");
+    expect((await counts()).pending).toBe(left);
   });
 
   const oldestDue = (house: QuietHouse) =>

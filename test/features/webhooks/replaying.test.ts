@@ -40,6 +40,7 @@ describe("replaying", () => {
       expect.objectContaining({
         id,
         status: "pending",
+        replay: true,
         attempts: 1,
         last_error: "It is not to be.",
         ended_at: null,
@@ -152,19 +153,20 @@ describe("replaying dead letters", () => {
       [{ from: at, to: at }, 0],
     ] as const) {
       const reply = await replayAll({ ...filters, dry_run: true });
-      expect([reply.status, reply.json]).toEqual([202, { matched, replayed: 0 }]);
+      expect([reply.status, reply.json]).toEqual([202, { matched, replayed: 0, more: false }]);
     }
     expect(await house.actions()).not.toContain("webhook.dead_letters_replayed");
     house.sent();
     const reply = await replayAll({ type: "order.paid" });
-    expect(reply.json).toEqual({ matched: 2, replayed: 2 });
+    expect(reply.json).toEqual({ matched: 2, replayed: 2, more: false });
     expect(house.sent()).toMatchObject([{ body: { job: "webhooks.drain" } }]);
     const states = await Promise.all(ids.map(async (id) => (await house.event(id)).status));
     expect(states).toEqual(["dead_letter", "pending", "pending"]);
     const { json } = await house.ask("GET", "/audit?action=webhook.dead_letters_replayed");
     expect(json.data).toMatchObject([{ private: { type: "order.paid", events: 2 } }]);
     await house.drain(fine);
-    expect((await replayAll({ type: "order.paid" })).json).toEqual({ matched: 0, replayed: 0 });
+    const none = { matched: 0, replayed: 0, more: false };
+    expect((await replayAll({ type: "order.paid" })).json).toEqual(none);
   });
 
   it.each([{ status: "failed" }, { service: "" }, { from: "yesterday" }, { dry_run: "yes" }, []])(
@@ -187,10 +189,13 @@ describe("replaying dead letters", () => {
       .bind(id)
       .run();
     const filters = { type: "order.many" };
-    expect((await replayAll(filters)).json).toEqual({ matched: 1_001, replayed: 1_000 });
+    const counted = await replayAll({ ...filters, dry_run: true });
+    expect(counted.json).toEqual({ matched: 1_001, replayed: 0, more: true });
+    const first = { matched: 1_000, replayed: 1_000, more: true };
+    expect((await replayAll(filters)).json).toEqual(first);
     expect((await house.event(`${id}1000`)).status).toBe("dead_letter");
     expect((await house.event(`${id}0999`)).status).toBe("pending");
-    expect((await replayAll(filters)).json).toEqual({ matched: 1, replayed: 1 });
+    expect((await replayAll(filters)).json).toEqual({ matched: 1, replayed: 1, more: false });
     await house.database.prepare("DELETE FROM webhook_events WHERE type = 'order.many'").run();
   });
 
@@ -214,8 +219,8 @@ describe("replaying dead letters", () => {
     await house.drain(failing);
     const second = await replayAll({ type: "order.raced" }, key);
     expect([first.json, second.json]).toEqual([
-      { matched: 2, replayed: 2 },
-      { matched: 2, replayed: 2 },
+      { matched: 2, replayed: 2, more: false },
+      { matched: 2, replayed: 2, more: false },
     ]);
     expect((await house.event(ids[0] ?? "")).status).toBe("dead_letter");
   });

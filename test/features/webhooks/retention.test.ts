@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { EventError } from "../../../src/features/webhooks/handling.ts";
 import { retain } from "../../../src/features/webhooks/retain.service.ts";
 import { Failure } from "../../../src/platform/problems.ts";
-import { DAY, MINUTE, standingClock } from "../../support/clock.ts";
+import { DAY, HOUR, MINUTE, standingClock } from "../../support/clock.ts";
 import type { Around } from "../../support/d1.ts";
 import { handling, NOTHING, type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
 import { eventOf } from "../../support/webhooks.ts";
@@ -96,16 +96,82 @@ describe("retention", () => {
     expect((await house.actions()).slice(before)).toEqual([]);
     clock.pass(6 * DAY);
     await visit();
+    await visit();
     const { results } = await house.database
       .prepare(
         "SELECT action, data FROM audit_log JOIN audit_private ON audit_id = id ORDER BY seq",
       )
       .all<{ action: string; data: string }>();
-    const said = results.slice(before).map(({ action, data }) => [action, JSON.parse(data).events]);
+    const said = results.slice(before).map(({ action, data }) => [action, JSON.parse(data)]);
     expect(said).toEqual([
-      ["webhook.events_archived", 2],
-      ["webhook.events_forgotten", 2],
+      ["webhook.events_archived", expect.objectContaining({ events_at_most: 2 })],
+      ["webhook.events_forgotten", expect.objectContaining({ events: 2 })],
     ]);
+  });
+
+  it("costs one read and no write where nothing is old", async () => {
+    const idle = await quietHouse();
+    await house.accept("waits");
+    await doneWith("young");
+    for (const each of [idle, house]) {
+      const trips: string[] = [];
+      const counting = wrapAll((binding) => async (trip, run) => {
+        if (binding !== "CONTROL_DB") trips.push(trip.kind);
+        return run();
+      });
+      const ctx = await each.ctx({ ...SETTINGS, ...counting });
+      trips.length = 0;
+      await retain(ctx);
+      expect(trips).toEqual(["read"]);
+      expect(each.sent().filter(({ body }) => body.job === "webhooks.retain")).toEqual([]);
+    }
+  });
+
+  it("counts from when an event ended: what was held for long keeps its payload as long", async () => {
+    const id = await house.accept("held");
+    clock.pass(10 * DAY);
+    await house.drain(fine);
+    await visit();
+    expect(await rows()).toMatchObject({ archived: 0, payloads: 1, attempts: 1 });
+    clock.pass(2 * DAY + 1);
+    await visit();
+    expect((await house.event(id)).status).toBe("archived");
+    await visit();
+    expect(await rows()).toMatchObject({ events: 1 });
+    clock.pass(3 * DAY);
+    await visit();
+    expect(await rows()).toMatchObject({ events: 0 });
+  });
+
+  it("takes no more than 50 MB of payloads at once, but at least one", async () => {
+    for (const id of ["a", "b", "c"]) await doneWith(id);
+    await house.database.prepare("UPDATE webhook_events SET size = 30000000").run();
+    clock.pass(2 * DAY + 1);
+    const archived: number[] = [];
+    const rung: number[] = [];
+    for (let chunk = 0; chunk < 3; chunk++) {
+      if (chunk === 2) await house.database.prepare("UPDATE webhook_events SET size = 9e8").run();
+      await visit();
+      archived.push((await rows()).archived);
+      rung.push(house.sent().length);
+    }
+    expect([archived, rung]).toEqual([
+      [1, 2, 3],
+      [1, 1, 0],
+    ]);
+  });
+
+  it("forgets the batches of that time too", async () => {
+    const insert = "INSERT INTO webhook_batches VALUES ('s', ?, ?)";
+    await house.database.batch([
+      house.database.prepare(insert).bind("old", Date.now() - 5 * DAY - 1),
+      house.database.prepare(insert).bind("young", Date.now() - 5 * DAY),
+    ]);
+    await visit();
+    expect(await firstValue(house.database, "SELECT group_concat(key) FROM webhook_batches")).toBe(
+      "young",
+    );
+    expect((await house.actions()).at(-1)).toBe("webhook.batches_forgotten");
   });
 
   it("leaves alone what still waits, however old it is", async () => {
@@ -129,15 +195,23 @@ describe("retention", () => {
     }
     expect(await count("webhook_payloads")).toBe(3);
     await house.drain(fine);
+    clock.pass(2 * DAY + 1);
     await visit();
     expect(await count("webhook_payloads")).toBe(0);
   });
 
-  it("archives dead letters too, which then are not replayed", async () => {
+  /** As the consumer of the dead-letter queue leaves them. */
+  const seenDead = (each: QuietHouse) =>
+    each.database.prepare("UPDATE webhook_events SET buried_at = ended_at").run();
+
+  it("archives dead letters too, but none of which nobody was told", async () => {
     const strict = await quietHouse({ max_attempts: 1 });
     const id = await strict.accept("evt");
     await strict.drain(failing);
     clock.pass(2 * DAY + 1);
+    await retain(await strict.ctx(SETTINGS));
+    expect((await strict.event(id)).status).toBe("dead_letter");
+    await seenDead(strict);
     await retain(await strict.ctx(SETTINGS));
     expect(await strict.event(id)).toMatchObject({ status: "archived", lastError: null });
   });
@@ -174,6 +248,7 @@ describe("retention", () => {
     const strict = await quietHouse({ max_attempts: 1 });
     const [spared, dropped] = [await strict.accept("spared"), await strict.accept("dropped")];
     await strict.drain(failing);
+    await seenDead(strict);
     clock.pass(2 * DAY + 1);
     let replayed = false;
     const between: Around = async ({ kind }, run) => {
@@ -192,7 +267,8 @@ describe("retention", () => {
     expect((await strict.event(spared)).status).toBe("completed");
   });
 
-  it("forgets sums of rejections whose last one is so old", async () => {
+  it("forgets sums of rejections of hours that are so old", async () => {
+    clock.pass(HOUR - (Date.now() % HOUR));
     const forge = async () => {
       const reply = await house.worker.call("POST", house.service.url, { raw: "{}" });
       expect(reply.status).toBe(401);
@@ -200,7 +276,7 @@ describe("retention", () => {
     await forge();
     clock.pass(DAY);
     await forge();
-    clock.pass(DAY);
+    clock.pass(DAY + HOUR - 1);
     await visit();
     expect(await count("webhook_rejections")).toBe(2);
     clock.pass(1);

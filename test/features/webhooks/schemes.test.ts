@@ -1,11 +1,15 @@
 /** Each way of signing, from the sender's request to the event as its tenant sees it. */
+import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { payloadKind, readPayload } from "../../../src/features/webhooks/payload.ts";
 import {
+  identify,
   SCHEME_NAMES,
   type SchemeName,
   sampleBody,
 } from "../../../src/platform/signatures/index.ts";
 import { call, newTenant, problemOf, type Reply, type TestTenant } from "../../support/client.ts";
+import { holds } from "../../support/property.ts";
 import {
   addService,
   deliver,
@@ -93,6 +97,136 @@ it.each(SIGNED_HEADER_IDS)(
   },
 );
 
+describe("the Content-Type, which nobody signs, changes nothing", () => {
+  const TYPES = [
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+    "application/octet-stream",
+    "",
+  ];
+  const bodyOf = (scheme: SchemeName, id: string) =>
+    sampleBody((services.get(scheme) as TestService).settings, {
+      id,
+      type: TYPE,
+      data: { about: id, note: "a=b&c=d" },
+    });
+  const effects = async (id: string) => {
+    const { json } = await call("GET", `${tenant.api}/events?source_id=${id}`, {
+      token: tenant.admin.token,
+    });
+    return json.data.map(({ type }: { type: string }) => type);
+  };
+
+  /** Sends the same bytes and headers under each type, one after the other, then all at once. */
+  async function sendUnderAll(scheme: SchemeName, types: readonly string[]) {
+    const service = services.get(scheme) as TestService;
+    for (const first of types) {
+      const id = `typed-${first}`;
+      const { body, contentType } = bodyOf(scheme, id);
+      const delivery = await signed(service, body, { id, type: TYPE, contentType });
+      const as = (type: string) => deliver(delivery, { headers: { "content-type": type } });
+      const accepted = await as(first);
+      expect([first, accepted.status], accepted.text).toEqual([first, 202]);
+      for (const type of types) expect(receiptOf(await as(type))).toEqual(duplicateOf(accepted));
+      const { event_id } = accepted.json;
+      const event = await eventually(tenant, event_id, "completed");
+      expect(event).toMatchObject({ type: TYPE, provider_id: id, conflicting: false });
+      expect(await effects(event_id)).toEqual([TYPE]);
+    }
+    const { body, contentType } = bodyOf(scheme, "typed-at-once");
+    const delivery = await signed(service, body, { id: "typed-at-once", type: TYPE, contentType });
+    const replies = await Promise.all(
+      types.map((type) => deliver(delivery, { headers: { "content-type": type } })),
+    );
+    expect(replies.map(({ status }) => status).sort()).toEqual([
+      ...types.slice(1).map(() => 200),
+      202,
+    ]);
+    const ids = new Set(replies.map(({ json }) => json.event_id as string));
+    expect(ids.size).toBe(1);
+    const [id] = [...ids];
+    await eventually(tenant, id as string, "completed");
+    expect(await effects(id as string)).toEqual([TYPE]);
+  }
+
+  it.each<SchemeName>(["generic", "hmac-body", "github", "slack", "shopify", "zendesk"])(
+    "%s: JSON is JSON",
+    (scheme) => sendUnderAll(scheme, TYPES),
+  );
+
+  it("twilio: a form is a form, and only refused where it is called JSON", async () => {
+    const [json, ...others] = TYPES;
+    await sendUnderAll("twilio", others);
+    const { body, contentType } = bodyOf("twilio", "typed");
+    const twilio = services.get("twilio") as TestService;
+    const delivery = await signed(twilio, body, { id: "typed", contentType });
+    const reply = await deliver(delivery, { headers: { "content-type": String(json) } });
+    expect([reply.status, problemOf(reply)]).toEqual([400, "malformed-json"]);
+    expect(receiptOf(await deliver(delivery))).toEqual(accepted);
+  });
+
+  it("whatever a body is: it is read alike, or refused", async () => {
+    const words = fc.constantFrom(
+      "{",
+      "[",
+      '"',
+      "=",
+      "&",
+      "<",
+      " ",
+      "\n",
+      "\ufeff",
+      "id",
+      "1",
+      "}",
+      "]",
+      ":",
+    );
+    const text = fc.oneof(
+      fc.json(),
+      fc.array(words, { maxLength: 12 }).map((some) => some.join("")),
+    );
+    const bytes = fc.oneof(
+      text.map((some) => new TextEncoder().encode(some)),
+      fc.uint8Array({ minLength: 1, maxLength: 20 }),
+    );
+    const said = (type: string, body: Uint8Array) => {
+      const settings = { scheme: "generic" } as const;
+      try {
+        const payload = readPayload(payloadKind(settings, type, body), body);
+        return JSON.stringify(identify(settings, { headers: new Headers() }, payload));
+      } catch {
+        return "refused";
+      }
+    };
+    await holds("content types", [bytes], (body) => {
+      const all = new Set(TYPES.slice(1).map((type) => said(type, body)));
+      expect(all.size).toBe(1);
+      expect([...all, "refused"]).toContain(said("application/json", body));
+    });
+  });
+
+  it.each([
+    ["a form", "event_id=typed-form&event_type=order.placed", TYPE, "typed-form"],
+    ["XML", '<a b="&event_id=typed-xml&c="/>', "unknown", null],
+    ["prose", "what it is&event_id=typed-prose", "unknown", null],
+    ["a text in JSON", '"&event_id=typed-text"', "unknown", null],
+    ["bytes", Uint8Array.of(0x61, 0xff, 0x3d), "unknown", null],
+  ])("generic: %s is read as it looks", async (_, body, type, provider_id) => {
+    const service = services.get("generic") as TestService;
+    const delivery = await signed(service, body);
+    const [, ...types] = TYPES;
+    const as = (contentType: string) =>
+      deliver(delivery, { headers: { "content-type": contentType } });
+    const first = await as("text/plain");
+    expect(receiptOf(first)).toEqual(accepted);
+    for (const each of types) expect(receiptOf(await as(each))).toEqual(duplicateOf(first));
+    const event = await received(tenant, first.json.event_id);
+    expect(event).toMatchObject({ type, provider_id });
+  });
+});
+
 describe("Slack's question", () => {
   const question = JSON.stringify({ token: "x", challenge: "3eZbrw1a", type: "url_verification" });
   const events = async () =>
@@ -120,7 +254,7 @@ describe("Slack's question", () => {
   });
 });
 
-it("while a secret is rotated both are good, and the old one is not a moment longer", async () => {
+it("while a secret is rotated both are good; then the old one is not, where it was taken out", async () => {
   const service = await addService(tenant, "stripe");
   const rotated = { ...service, secret: `${SECRET}2` };
   const put = (...secrets: string[]) =>

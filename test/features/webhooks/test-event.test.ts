@@ -73,6 +73,8 @@ describe("a test event", () => {
     const reply = await sendTest(slug, { data: { text: "x".repeat(500) } });
     expect([reply.status, problemOf(reply)]).toEqual([413, "content-too-large"]);
     expect(await get(`/webhooks/events?service=${slug}`)).toMatchObject({ data: [] });
+    // The service has sent nothing.
+    expect(await get(`/webhooks/rejections?service=${slug}`)).toMatchObject({ data: [] });
   });
 
   it("needs a service that sends webhooks", async () => {

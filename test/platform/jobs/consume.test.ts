@@ -39,8 +39,11 @@ describe("a batch of doorbells", () => {
     for (let made = 0; made < 6; made++) many.push(await newTenant());
     [a, b] = many as [TestTenant, TestTenant];
   });
-  const ring = (house: TestTenant, more: { item?: string; again?: boolean } = {}, job = "t.work") =>
-    doorbell(job, house, more);
+  const ring = (
+    house: TestTenant,
+    more: { item?: string; again?: Doorbell["again"] } = {},
+    job = "t.work",
+  ) => doorbell(job, house, more);
 
   it("is one run per tenant, job and item, in the order of their coming", async () => {
     const work = jobOf("t.work");
@@ -81,13 +84,29 @@ describe("a batch of doorbells", () => {
     }
   });
 
+  it("is one run per chain, for the job alone knows which is alive; bells of none go with any", async () => {
+    const { job, runs } = jobOf("t.work");
+    const bells = ["one", undefined, "two", "one", undefined, "two"].map((again) =>
+      ring(a, again === undefined ? {} : { again }),
+    );
+    const settled = await bring("doorbells", bells, { jobs: [job] });
+    expect(settled.acked).toHaveLength(bells.length);
+    expect(runs).toHaveLength(2);
+    expect(runs).toEqual(
+      expect.arrayContaining([
+        [a.slug, { again: "one" }],
+        [a.slug, { again: "two" }],
+      ]),
+    );
+  });
+
   it.each([
     ["nothing", undefined],
     ["null", null],
     ["a text", "webhooks.drain"],
     ["no tenant", { job: "t.work", slug: "s" }],
     ["something else besides", { job: "t.work", tenant_id: "t", slug: "s", admin: true }],
-    ["another type of again", { job: "t.work", tenant_id: "t", slug: "s", again: "yes" }],
+    ["another type of again", { job: "t.work", tenant_id: "t", slug: "s", again: 1 }],
   ])("drops and logs what is no doorbell: %s", async (_, body) => {
     const { job, runs } = jobOf("t.work");
     const { result, entries } = await captureLogs(() =>

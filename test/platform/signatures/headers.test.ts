@@ -1,7 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../src/platform/crypto/encoding.ts";
-import { type SignedRequest, verify } from "../../../src/platform/signatures/index.ts";
-import { CASE_NAMES, CASES, type CaseName, genuine, mapHeader, NOW, withHeader } from "./cases.ts";
+import { headerFault, type SignedRequest, verify } from "../../../src/platform/signatures/index.ts";
+import {
+  CASE_NAMES,
+  CASES,
+  type CaseName,
+  CLOCKED,
+  genuine,
+  mapHeader,
+  NOW,
+  withHeader,
+  withTimestamp,
+} from "./cases.ts";
 
 /** How each list is written; every other scheme has one signature and no list. */
 const LISTS: Partial<Record<CaseName, { separator: string; clock?: string; unknown: string }>> = {
@@ -17,8 +27,15 @@ const TAGS: Partial<Record<CaseName, string>> = {
   slack: "v0=",
 };
 
-const check = (name: CaseName, request: SignedRequest, secrets = [CASES[name].secret]) =>
-  verify(CASES[name].settings, secrets, request, NOW);
+const OF_CONTENT = ["signature-mismatch", "timestamp-stale", "timestamp-ahead", null];
+
+/** What is wrong with a request; what the headers alone say has to be the same. */
+async function check(name: CaseName, request: SignedRequest, secrets = [CASES[name].secret]) {
+  const { settings } = CASES[name];
+  const fault = await verify(settings, secrets, request, NOW);
+  expect(headerFault(settings, request.headers)).toBe(OF_CONTENT.includes(fault) ? null : fault);
+  return fault;
+}
 
 /** The signature of a header, as it is encoded. */
 const signatureIn = (text: string) => /[0-9a-f]{64}$|[A-Za-z0-9+/]+=$/.exec(text)?.[0] ?? "";
@@ -203,5 +220,19 @@ describe("a signed id", () => {
     const header = CASES[name].id ?? "";
     expect(await check(name, withHeader(request, header, null))).toBe("id-missing");
     expect(await check(name, withHeader(request, header, ""))).toBe("id-missing");
+  });
+});
+
+describe("a timestamp", () => {
+  it.each(CLOCKED)("of %s is looked at before the body is there", async (name) => {
+    const request = await genuine(name);
+    const broken = withTimestamp(name, request, "yesterday");
+    expect(await check(name, broken)).toBe("timestamp-malformed");
+    const { timestamp, header } = CASES[name];
+    const without =
+      timestamp && "header" in timestamp
+        ? withHeader(request, timestamp.header, null)
+        : mapHeader(request, header, (text) => text.replace(/^ts?=\d+[,;]/, ""));
+    expect(await check(name, without)).toBe("timestamp-missing");
   });
 });

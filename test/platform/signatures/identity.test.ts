@@ -14,7 +14,7 @@ type Row = readonly [
   headers: Readonly<Record<string, string>>,
   payload: unknown,
   id: string | null,
-  idSigned: boolean,
+  idBesideBody: boolean,
   type: string,
 ];
 
@@ -22,17 +22,17 @@ const read = (scheme: SchemeName, headers: Readonly<Record<string, string>>, pay
   identify(CASES[scheme].settings, { headers: new Headers(headers) }, payload);
 
 const ROWS: readonly Row[] = [
-  ["generic", {}, { event_id: "e", id: "i", event_type: "et", type: "t" }, "e", true, "et"],
-  ["generic", {}, { id: "i", type: "t" }, "i", true, "t"],
-  ["hmac-body", {}, { event_id: "e", event_type: "et" }, "e", true, "et"],
+  ["generic", {}, { event_id: "e", id: "i", event_type: "et", type: "t" }, "e", false, "et"],
+  ["generic", {}, { id: "i", type: "t" }, "i", false, "t"],
+  ["hmac-body", {}, { event_id: "e", event_type: "et" }, "e", false, "et"],
   ["hmac-body", {}, { id: "i", type: "t" }, null, false, "unknown"],
   ["standard-webhooks", { "webhook-id": "m" }, { type: "t", id: "i" }, "m", true, "t"],
   ["svix", { "svix-id": "m" }, { type: "t" }, "m", true, "t"],
-  ["stripe", {}, { id: "evt_1", type: "charge.paid" }, "evt_1", true, "charge.paid"],
+  ["stripe", {}, { id: "evt_1", type: "charge.paid" }, "evt_1", false, "charge.paid"],
   ["github", { "X-GitHub-Delivery": "d", "X-GitHub-Event": "push" }, {}, "d", false, "push"],
   ["github", { "X-GitHub-Event": "issues" }, { action: "opened" }, null, false, "issues.opened"],
   ["github", {}, { action: "opened" }, null, false, "unknown"],
-  ["slack", {}, { event_id: "Ev", type: "event_callback", event: { type: "m" } }, "Ev", true, "m"],
+  ["slack", {}, { event_id: "Ev", type: "event_callback", event: { type: "m" } }, "Ev", false, "m"],
   ["slack", {}, { type: "app_rate_limited" }, null, false, "app_rate_limited"],
   [
     "shopify",
@@ -45,9 +45,9 @@ const ROWS: readonly Row[] = [
   ["shopify", { "X-Shopify-Webhook-Id": "w" }, {}, "w", false, "unknown"],
   ["twilio", { "I-Twilio-Idempotency-Token": "i" }, { EventType: "onX" }, "i", false, "onX"],
   ["twilio", {}, { Body: "hi" }, null, false, "message"],
-  ["paddle", {}, { event_id: "e", event_type: "t" }, "e", true, "t"],
-  ["square", {}, { event_id: "e", type: "t" }, "e", true, "t"],
-  ["pagerduty", {}, { event: { id: "e", event_type: "t" } }, "e", true, "t"],
+  ["paddle", {}, { event_id: "e", event_type: "t" }, "e", false, "t"],
+  ["square", {}, { event_id: "e", type: "t" }, "e", false, "t"],
+  ["pagerduty", {}, { event: { id: "e", event_type: "t" } }, "e", false, "t"],
   ["pagerduty", {}, { id: "e", event_type: "t", event: [] }, null, false, "unknown"],
   ["zendesk", { "X-Zendesk-Webhook-Invocation-Id": "z" }, { type: "t" }, "z", false, "t"],
 ];
@@ -57,14 +57,14 @@ describe("identity", () => {
     expect(new Set(ROWS.map(([scheme]) => scheme))).toEqual(new Set(SCHEME_NAMES));
   });
 
-  it.each(ROWS)("of %s with %j and %j", (scheme, headers, payload, id, idSigned, type) => {
-    expect(read(scheme, headers, payload)).toEqual({ id, idSigned, type });
+  it.each(ROWS)("of %s with %j and %j", (scheme, headers, payload, id, idBesideBody, type) => {
+    expect(read(scheme, headers, payload)).toEqual({ id, idBesideBody, type });
   });
 
   it.each([undefined, null, "text", 7, true, [], [{ event_id: "e" }], {}])(
     "of a payload that is %j is nothing",
     (payload) => {
-      const nothing = { id: null, idSigned: false, type: "unknown" };
+      const nothing = { id: null, idBesideBody: false, type: "unknown" };
       expect(read("generic", {}, payload)).toEqual(nothing);
       expect(read("pagerduty", {}, payload)).toEqual(nothing);
       expect(read("twilio", {}, payload)).toEqual({ ...nothing, type: "message" });
@@ -73,7 +73,7 @@ describe("identity", () => {
 
   it("is not read from prototypes", () => {
     const heir = Object.create({ event_id: "e", event_type: "t" }) as unknown;
-    expect(read("generic", {}, heir)).toEqual({ id: null, idSigned: false, type: "unknown" });
+    expect(read("generic", {}, heir)).toEqual({ id: null, idBesideBody: false, type: "unknown" });
   });
 
   it.each([
@@ -83,6 +83,14 @@ describe("identity", () => {
     ["256 letters", "x".repeat(256), null],
     ["an empty text", "", null],
     ["half a letter", "\ud800", null],
+    ["a number that is whole for certain", Number.MAX_SAFE_INTEGER, "9007199254740991"],
+    ["a number that was rounded", JSON.parse("9007199254740993"), null],
+    ["one that was rounded below zero", JSON.parse("-9007199254740993"), null],
+    ["a text that SQLite cuts", "evt\u0000_1", null],
+    ["a text with a line feed", "evt\n1", null],
+    ["a text that ends in an escape", "evt\u001b", null],
+    ["a text with a deletion", "evt\u007f", null],
+    ["a text with a space and more", "evt ~é\u0080", "evt ~é\u0080"],
     ["infinity", Number.POSITIVE_INFINITY, null],
     ["no number", Number.NaN, null],
     ["a boolean", true, null],
@@ -92,7 +100,7 @@ describe("identity", () => {
     const found = read("paddle", {}, { event_id: value, event_type: value });
     // As JSON, in which half a letter is escaped and can be reported.
     expect(JSON.stringify(found)).toBe(
-      JSON.stringify({ id, idSigned: id !== null, type: id ?? "unknown" }),
+      JSON.stringify({ id, idBesideBody: false, type: id ?? "unknown" }),
     );
   });
 
@@ -100,7 +108,7 @@ describe("identity", () => {
     const long = "x".repeat(256);
     const headers = { "X-Shopify-Event-Id": long, "X-Shopify-Webhook-Id": "w" };
     expect(read("shopify", headers, {})).toMatchObject({ id: "w" });
-    expect(read("svix", { "svix-id": long }, {})).toMatchObject({ id: null, idSigned: false });
+    expect(read("svix", { "svix-id": long }, {})).toMatchObject({ id: null, idBesideBody: false });
   });
 
   it("leaves out a suffix that makes the type too long", () => {

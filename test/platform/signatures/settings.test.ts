@@ -85,6 +85,39 @@ describe("settings", () => {
       ]);
     },
   );
+
+  it("take a tolerance only where there is a time", () => {
+    const timeless = SCHEME_NAMES.filter((scheme) => {
+      const settings = { ...CASES[scheme].settings, tolerance_seconds: 60 };
+      return options(settings).includes("tolerance_seconds");
+    });
+    expect(timeless).toEqual(["hmac-body", "github", "shopify", "twilio", "square", "pagerduty"]);
+    expect(settingsFaults({ scheme: "github", tolerance_seconds: 60 })).toEqual([
+      { option: "tolerance_seconds", message: "is no option of the scheme github" },
+    ]);
+    const timed = { ...CASES["hmac-body, time"].settings, tolerance_seconds: 60 };
+    expect(options(timed)).toEqual([]);
+  });
+
+  it.each<[string, Omit<SignatureSettings, "scheme">]>([
+    ["named twice", { signature_header: "X-Sent", timestamp_header: "X-Sent" }],
+    ["in another case", { signature_header: "X-Sent", timestamp_header: "x-sENT" }],
+    ["that the scheme has", { timestamp_header: "x-signature" }],
+  ])("refuse one header for signature and time, %s", (_, names) => {
+    expect(options({ scheme: "hmac-body", ...names })).toEqual(["timestamp_header"]);
+  });
+
+  it.each(["Authorization", "content-type", "Content-Length", "HOST", "Cookie", "Date", "te"])(
+    "refuse %s, which is HTTP's own",
+    (name) => {
+      expect(options({ scheme: "hmac-body", signature_header: name })).toEqual([
+        "signature_header",
+      ]);
+      expect(options({ scheme: "hmac-body", timestamp_header: name })).toEqual([
+        "timestamp_header",
+      ]);
+    },
+  );
 });
 
 describe("secrets", () => {

@@ -42,6 +42,33 @@ describe("Twilio's forms", () => {
     expect(await same(one, other)).toBe("signature-mismatch");
   });
 
+  it("keep the order of names apart from that of values", async () => {
+    const body = "A=z&AB=1&A=b&a=0";
+    const signed = createHmac("sha1", SECRET).update(`${url}AbAzAB1a0`).digest("base64");
+    const headers = new Headers({ "X-Twilio-Signature": signed });
+    expect(await check({ url, headers, body: utf8(body) })).toBeNull();
+  });
+
+  it("may have every byte, escaped or not", async () => {
+    const escaped = Array.from(
+      { length: 256 },
+      (_, byte) => `%${byte.toString(16).padStart(2, "0")}`,
+    );
+    const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    const hmac = createHmac("sha1", SECRET).update(`${url}A`).update(bytes);
+    const headers = new Headers({ "X-Twilio-Signature": hmac.digest("base64") });
+    expect(await check({ url, headers, body: utf8(`A=${escaped.join("")}`) })).toBeNull();
+  });
+
+  it("have 500 parameters at most", async () => {
+    const form = (count: number) => Array.from({ length: count }, (_, n) => `P${n}=`).join("&");
+    expect(await check(await send(url, form(500)))).toBeNull();
+    await expect(send(url, form(501))).rejects.toThrow(TypeError);
+    const { headers } = await send(url, form(500));
+    const flood = { url, headers, body: utf8(`${form(500)}&P499=`) };
+    expect(await check(flood)).toBe("signature-mismatch");
+  });
+
   it("may be empty", async () => {
     expect(await check(await send(url, ""))).toBeNull();
   });
