@@ -10,7 +10,7 @@ import { DEEP, databaseOf, registryOf } from "../support/worker.ts";
 
 const EVENTS = DEEP ? 10_000 : 500;
 /** Events for the tests of the test. */
-const FEW = 60;
+const FEW = 45;
 /** One event of so many is poison. */
 const POISON = 16;
 

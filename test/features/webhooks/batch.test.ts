@@ -1,11 +1,7 @@
-/** Many events in one signed body, each with an outcome of its own. */
-import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { elementsOf } from "../../../src/features/webhooks/batch-elements.ts";
 import type { SchemeName } from "../../../src/platform/signatures/index.ts";
 import { call, newTenant, problemOf, type Reply, type TestTenant } from "../../support/client.ts";
 import { keptQueues } from "../../support/kept-queues.ts";
-import { holds } from "../../support/property.ts";
 import { kept, rejections, turnedAway } from "../../support/turned-away.ts";
 import {
   addService,
@@ -342,68 +338,6 @@ describe("an event that comes twice", () => {
   });
 });
 
-describe("a body that was taken in at the other address, which nobody signs,", () => {
-  // Of those whose signature covers no path.
-  const SCHEMES: readonly SchemeName[] = ["generic", "stripe", "github", "svix", "square", "slack"];
-  const bodies = { list: `[${element("a")}]`, object: `{"type":"x","events":[${element("b")}]}` };
-  const both = async (service: TestService, body: string) => {
-    const batch = await signed(service, body, { path: "/batch" });
-    return { batch, single: { ...batch, url: service.url } };
-  };
-  const refused = ({ slug }: TestService) => ({
-    status: 409,
-    problem: "other-route",
-    rejection: `${slug} other-route`,
-  });
-
-  it.each(SCHEMES)("as a batch is no event besides: %s", async (scheme) => {
-    const service = await addService(tenant, scheme);
-    for (const body of Object.values(bodies)) {
-      const { batch, single } = await both(service, body);
-      expect((await deliver(batch)).json).toMatchObject({ accepted: 1 });
-      await turnedAway(tenant, () => deliver(single), refused(service));
-      expect((await deliver(batch)).json).toMatchObject({ accepted: 0, duplicate: 1 });
-    }
-  });
-
-  it.each(SCHEMES)("as an event is no batch besides: %s", async (scheme) => {
-    const service = await addService(tenant, scheme);
-    for (const body of Object.values(bodies)) {
-      const { batch, single } = await both(service, body);
-      const first = await deliver(single);
-      expect(first.status, first.text).toBe(202);
-      await turnedAway(tenant, () => deliver(batch), refused(service));
-      expect((await deliver(single)).json).toEqual({ ...first.json, status: "duplicate" });
-    }
-  });
-
-  it("at both at once is taken in at one of them", async () => {
-    const service = await addService(tenant);
-    for (let round = 0; round < 12; round++) {
-      const { batch, single } = await both(service, `[${element(`r${round}a`)},{"r":${round}}]`);
-      const stored = async () => Number((await kept(tenant)).stored?.received);
-      const before = await stored();
-      const order = round % 2 ? [batch, single, batch, single] : [single, batch, single, batch];
-      const replies = await Promise.all(order.map((each) => deliver(each)));
-      const outcome = (delivery: typeof batch) =>
-        replies.flatMap(({ status }, at) => (order[at] === delivery ? status : [])).sort();
-      const winner = outcome(batch)[0] === 202 ? "batch" : "single";
-      expect([outcome(batch), outcome(single)]).toEqual(
-        winner === "batch"
-          ? [
-              [202, 202],
-              [409, 409],
-            ]
-          : [
-              [409, 409],
-              [200, 202],
-            ],
-      );
-      expect((await stored()) - before).toBe(winner === "batch" ? 2 : 1);
-    }
-  });
-});
-
 it("has its bell rung even if nobody can look what became of it", async () => {
   const service = await addService(tenant);
   const queues = keptQueues();
@@ -457,63 +391,4 @@ it("is audited once, with how many there were", async () => {
     )
     .all<{ data: string }>();
   expect(results.filter(({ data }) => data.includes(`"${service.slug}"`))).toHaveLength(1);
-});
-
-describe("the elements of a batch", () => {
-  const blank = fc.string({ unit: fc.constantFrom(" ", "\t", "\n", "\r"), maxLength: 3 });
-  const value = fc.json({ stringUnit: "binary", maxDepth: 3 });
-  const name = fc.string({ unit: "grapheme", maxLength: 6 }).filter((text) => text !== "events");
-  const escapedName = fc.constantFrom(
-    '"events"',
-    String.raw`"\u0065vents"`,
-    String.raw`"ev\u0065nt\u0073"`,
-  );
-  const list = fc.array(fc.tuple(blank, value, blank), { maxLength: 6 });
-  const listText = (parts: readonly (readonly string[])[], space: string) =>
-    `[${parts.length === 0 ? space : parts.map((part) => part.join("")).join(",")}]`;
-
-  it("are the texts that their sender wrote", async () => {
-    await holds("batch list", [list, blank], (parts, space) => {
-      const text = space + listText(parts, space) + space;
-      const elements = elementsOf(text);
-      expect(elements).toEqual(parts.map(([, element]) => element?.trim()));
-      expect(elements?.map((each) => JSON.parse(each))).toEqual(JSON.parse(text));
-    });
-  });
-
-  it("are found among whatever else an object has", async () => {
-    const others = fc.array(fc.tuple(name, value), { maxLength: 4 });
-    await holds(
-      "batch object",
-      [list, escapedName, others, others, blank],
-      (parts, events, before, after, space) => {
-        const member = ([key, text]: [string, string]) =>
-          `${space}${JSON.stringify(key)}${space}:${space}${text}${space}`;
-        const members = [
-          ...before.map(member),
-          `${space}${events}${space}:${space}${listText(parts, space)}${space}`,
-          ...after.map(member),
-        ];
-        const text = `${space}{${members.join(",")}}${space}`;
-        const elements = elementsOf(text);
-        expect(elements).toEqual(parts.map(([, element]) => element?.trim()));
-        expect(elements?.map((each) => JSON.parse(each))).toEqual(JSON.parse(text).events);
-      },
-    );
-  });
-
-  it("are none where there is no list", async () => {
-    const others = fc.array(fc.tuple(name, value), { maxLength: 4 });
-    const inner = fc.constantFrom('{"events":[1]}', '"events"', "[[1]]", "7", "null");
-    await holds("batch none", [others, inner, blank], (members, inside, space) => {
-      const all = [
-        ...members.map(([key, text]) => `${JSON.stringify(key)}:${text}`),
-        `"x":${inside}`,
-      ];
-      expect(elementsOf(`${space}{${all.join(`,${space}`)}}`)).toBeNull();
-    });
-    for (const text of ["1", '"[1]"', "null", '{"events":{"a":[1]}}', '{"events":1,"a":[2]}']) {
-      expect(elementsOf(text), text).toBeNull();
-    }
-  });
 });

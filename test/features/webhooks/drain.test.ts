@@ -220,12 +220,17 @@ describe("a doorbell", () => {
     const house = await quietHouse();
     const beats: string[][] = [];
     const trips: Trip[] = [];
+    const looks = async () => house.database.prepare("SELECT seen_at FROM webhook_drain").first();
+    await house.drain(fine);
+    expect(await looks()).toBeNull();
+    await house.accept("evt");
+    await house.drain(fine);
     const counting = wrapAll(() => async (trip, run) => {
       trips.push(trip);
       return run();
     });
     const { drain } = await import("../../../src/features/webhooks/drain.service.ts");
-    for (const pause of [0, HOUR - 1, 1]) {
+    for (const pause of [HOUR, HOUR - 1, 1]) {
       clock.pass(pause);
       const ctx = await house.ctx(counting);
       trips.length = 0;
@@ -233,8 +238,7 @@ describe("a doorbell", () => {
       beats.push(trips.map(({ kind }) => kind));
     }
     expect(beats).toEqual([["read", "batch"], ["read"], ["read", "batch"]]);
-    const seen = await house.database.prepare("SELECT seen_at FROM webhook_drain").first();
-    expect(seen).toEqual({ seen_at: Date.now() });
+    expect(await looks()).toEqual({ seen_at: Date.now() });
     const actions = await house.actions();
     expect(actions.filter((action) => action === "webhook.consumer_seen")).toHaveLength(2);
   });
