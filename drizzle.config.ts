@@ -10,8 +10,15 @@ const realm = [
   "./src/features/sessions/sessions.tables.ts",
 ];
 
+/** Tables that only tenants have. */
+const business = [
+  "./src/features/services/services.tables.ts",
+  "./src/features/events/events.tables.ts",
+  "./src/features/webhooks/webhooks.tables.ts",
+];
+
 const sets = {
-  tenant: realm,
+  tenant: [...realm, ...business],
   control: [
     ...realm,
     "./src/platform/tenancy/registry.tables.ts",

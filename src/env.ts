@@ -48,6 +48,10 @@ const Vars = z
       }),
     /** Largest JSON body in bytes. */
     MAX_BODY_BYTES: integer(1_048_576, 1_024, 10_485_760),
+    /** Days that the payloads and attempts of webhooks are kept ... */
+    WEBHOOK_PAYLOAD_DAYS: integer(30, 1, 3_650),
+    /** ... and days that an event is remembered, so that a late repeat is known for one. */
+    WEBHOOK_EVENT_DAYS: integer(400, 1, 3_650),
     LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),
@@ -73,6 +77,10 @@ const Vars = z
     path: ["LOG_LEVEL"],
     message: "debug lines hold request bodies: not in production",
   })
+  .refine((vars) => vars.WEBHOOK_EVENT_DAYS >= vars.WEBHOOK_PAYLOAD_DAYS, {
+    path: ["WEBHOOK_EVENT_DAYS"],
+    message: "must not be less than WEBHOOK_PAYLOAD_DAYS",
+  })
   .refine((vars) => vars.ENVIRONMENT !== "production" || vars.BASE_URL.protocol === "https:", {
     path: ["BASE_URL"],
     message: "must be https in production",
@@ -85,6 +93,10 @@ export type Settings = Readonly<z.output<typeof Vars>>;
 export interface Bindings {
   readonly CONTROL_DB: D1Database;
   readonly ASSETS: Fetcher;
+  /** Tenants with work due. */
+  readonly DOORBELLS: Queue;
+  /** What failed for good, and doorbells that were rung in vain. */
+  readonly DEAD_LETTERS: Queue;
   /** The pool (`TENANT_DB_...`) and the raw variables; read through `pool.ts` and {@link settingsOf}. */
   readonly [name: string]: unknown;
 }

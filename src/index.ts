@@ -1,11 +1,13 @@
 import { createApp } from "./app.ts";
 import type { Bindings } from "./env.ts";
+import { consume } from "./platform/jobs/consume.ts";
 import { runSchedules } from "./platform/jobs/schedules.ts";
-import { schedules } from "./registry.ts";
+import { queueJobs, schedules } from "./registry.ts";
 
 const app = createApp();
 
 export default {
   fetch: app.fetch,
+  queue: (batch, env) => consume(queueJobs, batch, env),
   scheduled: (controller, env) => runSchedules(schedules, controller.cron, env),
 } satisfies ExportedHandler<Bindings>;

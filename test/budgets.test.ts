@@ -1,19 +1,32 @@
-/** What a request may cost in trips to the databases, counted at the bindings. */
+/** What a request may cost in trips to the databases and the queues, counted at the bindings. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { addUser, type Caller, newTenant, PASSWORD, type TestTenant } from "./support/client.ts";
 import { showFigures } from "./support/figures.ts";
-import { openWorker, wrapAll } from "./support/worker.ts";
+import { keptQueues } from "./support/kept-queues.ts";
+import {
+  addService,
+  eventOf,
+  eventually,
+  type SignedDelivery,
+  signed,
+  type TestService,
+} from "./support/webhooks.ts";
+import { bindings, firstValue, openWorker, tick, wrapAll } from "./support/worker.ts";
 
-/** An isolate believes what it read of a caller for 5 seconds. */
+/** An isolate believes what it read of a caller, and of a service, for 5 seconds. */
 const COLD_AFTER_MS = 5_001;
 
 interface Budget {
-  /** Trips to the tenant's database, when the caller is known to the isolate. */
+  /** Trips to the tenant's database, when the caller or the service is known to the isolate. */
   readonly warm: number;
+  /** Calls of a queue; none by default. */
+  readonly queue?: number;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: () => string;
   readonly body?: () => unknown;
   readonly headers?: () => Record<string, string>;
+  /** What a service sends, instead of the above. */
+  readonly delivery?: () => Promise<SignedDelivery>;
 }
 
 describe("the budget of", () => {
@@ -21,16 +34,32 @@ describe("the budget of", () => {
   let user: Caller;
   let serial = 0;
   let clock = 0;
-  const trips = { tenant: 0, control: 0 };
-  const counted = openWorker(
-    wrapAll((binding) => (_, run) => {
-      trips[binding === "CONTROL_DB" ? "control" : "tenant"] += 1;
-      return run();
-    }),
-  );
+  let service: TestService;
+  const trips = { tenant: 0, control: 0, queue: 0 };
+  const databases = wrapAll((binding) => (_, run) => {
+    trips[binding === "CONTROL_DB" ? "control" : "tenant"] += 1;
+    return run();
+  });
+  /** The queue, with its calls counted. */
+  const counting = (queue: Queue): Queue =>
+    new Proxy(queue, {
+      get: (target, name) => {
+        if (name === "send" || name === "sendBatch") trips.queue += 1;
+        return Reflect.get(target, name).bind(target);
+      },
+    });
+  const counted = openWorker({
+    ...databases,
+    DOORBELLS: counting(bindings.DOORBELLS),
+    DEAD_LETTERS: counting(bindings.DEAD_LETTERS),
+  });
   beforeAll(async () => {
     house = await newTenant("budgeted");
     user = await addUser(house, "user");
+    service = await addService(house);
+    repeated = eventOf(service, "repeated");
+    const first = await counted.call("POST", service.url, await requestOf(repeated));
+    await eventually(house, first.json.event_id, "completed");
     clock = Date.now();
   });
   afterEach(() => {
@@ -44,6 +73,17 @@ describe("the budget of", () => {
     last_name: "User",
     role: "user",
   });
+  /** Headers and body of a delivery. */
+  const requestOf = async (text: string) => {
+    const { headers, body } = await signed(service, text);
+    return { headers, raw: body };
+  };
+  let repeated = "";
+  const batch = () => {
+    const events = Array.from({ length: 500 }, () => eventOf(service, `event-${++serial}`));
+    return signed(service, `[${events.join()}]`, { path: "/batch" });
+  };
+  const receiving = { method: "POST", path: () => "" } as const;
   const keyed = () => ({ "idempotency-key": `budget-${++serial}` });
 
   const budgets: Record<string, Budget> = {
@@ -77,20 +117,46 @@ describe("the budget of", () => {
       path: () => "/tenants/current",
       body: () => ({ name: `Name ${++serial}` }),
     },
+    "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
+    "reading events": { warm: 1, method: "GET", path: () => "/events" },
+    "accepting a webhook": {
+      ...receiving,
+      warm: 1,
+      queue: 1,
+      delivery: () => signed(service, eventOf(service, `event-${++serial}`)),
+    },
+    // Refused by the index, found, and counted in the audit log.
+    "a webhook that was accepted before": {
+      ...receiving,
+      warm: 3,
+      delivery: () => signed(service, repeated),
+    },
+    "turning a webhook away": {
+      ...receiving,
+      warm: 1,
+      delivery: () => signed({ ...service, secret: "whsec_another" }, repeated),
+    },
+    // At most 6, says the design.
+    "accepting a batch of 500 webhooks": { ...receiving, warm: 2, queue: 1, delivery: batch },
   };
 
   it.for(Object.keys(budgets))("%s", async (name, { task }) => {
-    const { method, path, body, headers, warm } = budgets[name] as Budget;
+    const { method, path, body, headers, delivery, warm, queue = 0 } = budgets[name] as Budget;
+    const optionsOf = () => ({
+      token: house.admin.token,
+      ...(body ? { body: body() } : {}),
+      ...(headers ? { headers: headers() } : {}),
+    });
     const cost = async () => {
-      trips.tenant = 0;
-      trips.control = 0;
-      const reply = await counted.call(method, `${house.api}${path()}`, {
-        token: house.admin.token,
-        ...(body ? { body: body() } : {}),
-        ...(headers ? { headers: headers() } : {}),
-      });
-      expect(reply.status, reply.text).toBeLessThan(300);
-      return { ...trips };
+      const sent = await delivery?.();
+      const [url, options] = sent
+        ? [sent.url, { headers: sent.headers, raw: sent.body }]
+        : [`${house.api}${path()}`, optionsOf()];
+      Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
+      const reply = await counted.call(method, url, options);
+      const costs = { ...trips };
+      expect(reply.status, reply.text).toBeLessThan(name.startsWith("turning") ? 402 : 300);
+      return costs;
     };
     vi.useFakeTimers({ toFake: ["Date"] });
     clock += COLD_AFTER_MS;
@@ -101,11 +167,35 @@ describe("the budget of", () => {
     showFigures(
       task,
       `  cold: ${costs.cold.tenant} tenant, ${costs.cold.control} control;` +
-        ` warm: ${costs.warm.tenant} tenant, ${costs.warm.control} control`,
+        ` warm: ${costs.warm.tenant} tenant, ${costs.warm.control} control; queue: ${costs.warm.queue}`,
     );
     expect(costs).toEqual({
-      cold: { tenant: warm + 1, control: 0 },
-      warm: { tenant: warm, control: 0 },
+      cold: { tenant: warm + 1, control: 0, queue },
+      warm: { tenant: warm, control: 0, queue },
     });
+  });
+
+  it("a cron over 10,000 tenants", async ({ task }) => {
+    const { CONTROL_DB } = bindings;
+    const there = await firstValue<number>(CONTROL_DB, "SELECT count(*) FROM tenants");
+    await CONTROL_DB.prepare(
+      `INSERT INTO tenants
+        WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000 - ?1)
+        SELECT 'tenant_many_' || n, 'many-' || n, name, plan, cell, 'TENANT_DB_MANY_' || n, state,
+          schema_version, NULL, 1, NULL, 0, 0, 1, NULL FROM tenants, n WHERE slug = ?2`,
+    )
+      .bind(there, house.slug)
+      .run();
+    const queues = keptQueues();
+    const env = { ...counted.env, DOORBELLS: counting(queues.bindings.DOORBELLS) };
+    Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
+    await tick(env, "0 * * * *");
+    showFigures(
+      task,
+      `  two jobs: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
+    );
+    // Of two jobs: a hundred pages each, and one look behind the last.
+    expect(trips).toEqual({ tenant: 0, control: 2 * 101, queue: 2 * 100 });
+    expect(queues.take()).toHaveLength(2 * 10_000);
   });
 });

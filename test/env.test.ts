@@ -35,6 +35,8 @@ describe("settings", () => {
       PASSWORD_SCRYPT_LN: 14,
       CORS_ORIGINS: [],
       MAX_BODY_BYTES: 1_048_576,
+      WEBHOOK_PAYLOAD_DAYS: 30,
+      WEBHOOK_EVENT_DAYS: 400,
       LOG_LEVEL: "info",
       LOG_REDACTION: "on",
       VERSION: "development",
@@ -95,6 +97,14 @@ describe("settings", () => {
     ["every origin", { CORS_ORIGINS: "https://a.example,*" }, "CORS_ORIGINS"],
     ["an opaque origin", { CORS_ORIGINS: "null" }, "CORS_ORIGINS"],
     ["an origin of another kind", { CORS_ORIGINS: "ftp://a.example" }, "CORS_ORIGINS"],
+    ["payloads kept for no time", { WEBHOOK_PAYLOAD_DAYS: "0" }, "WEBHOOK_PAYLOAD_DAYS"],
+    ["events for more than ten years", { WEBHOOK_EVENT_DAYS: "3651" }, "WEBHOOK_EVENT_DAYS"],
+    ["events forgotten before their payloads", { WEBHOOK_EVENT_DAYS: "29" }, "WEBHOOK_EVENT_DAYS"],
+    [
+      "payloads kept for longer than their events",
+      { WEBHOOK_PAYLOAD_DAYS: "401" },
+      "WEBHOOK_EVENT_DAYS",
+    ],
     ["a log level nobody knows", { LOG_LEVEL: "verbose" }, "LOG_LEVEL"],
     ["no master key", { MASTER_KEY: undefined }, "MASTER_KEY"],
     ["a short master key", { MASTER_KEY: "one:AAAA" }, "MASTER_KEY"],
@@ -106,6 +116,11 @@ describe("settings", () => {
   it("in tests alone hashes may be cheap and logs open", () => {
     const vars = { ENVIRONMENT: "test", PASSWORD_SCRYPT_LN: "4", LOG_REDACTION: "off" };
     expect(read({ ...LEAST, ...vars })).toMatchObject({ PASSWORD_SCRYPT_LN: 4 });
+  });
+
+  it("an event may be remembered for no longer than its payload", () => {
+    const vars = { WEBHOOK_PAYLOAD_DAYS: "60", WEBHOOK_EVENT_DAYS: "60" };
+    expect(read({ ...LEAST, ...vars })).toMatchObject({ WEBHOOK_EVENT_DAYS: 60 });
   });
 
   it("http and debug lines are for development", () => {

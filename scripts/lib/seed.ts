@@ -1,11 +1,13 @@
 import { type Answer, send } from "./http.ts";
 
-/** The demo that `npm start` makes. Development only; the password is in the README. */
+/** The demo that `npm start` makes. Development only; the password and the secret are in the README. */
 export const DEMO = {
   slug: "acme",
   password: "correct-horse-battery",
   admin: "admin@acme.test",
   operator: "operator@rowhouse.test",
+  /** What the demo's `stripe` service signs with. No account of Stripe's has it. */
+  webhookSecret: "whsec_rowhouse_demo_only",
 } as const;
 
 /** Suspended, deleted, locked, with another password or role: somebody made it so. */
@@ -37,6 +39,7 @@ export const SEED_STEPS: readonly SeedStep[] = [
   { name: "manager", run: (seeding) => addUser(seeding, "manager", "Mara", "Manager") },
   { name: "user", run: (seeding) => addUser(seeding, "user", "Uma", "User") },
   { name: "readonly", run: (seeding) => addUser(seeding, "readonly", "Rhea", "Reader") },
+  { name: "service stripe", run: addStripe },
 ];
 
 /**
@@ -100,7 +103,17 @@ async function addUser(
     last_name: lastName,
     role,
   };
-  const answer = await onTenantDoor(port, "/api/v1/users", body, token);
+  expectMade(await onTenantDoor(port, "/api/v1/users", body, token), isNew);
+}
+
+async function addStripe({ port, token, isNew }: Seeding): Promise<void> {
+  const webhook = { scheme: "stripe", secrets: [DEMO.webhookSecret] };
+  const body = { slug: "stripe", name: "Stripe", webhook };
+  expectMade(await onTenantDoor(port, "/api/v1/services", body, token), isNew);
+}
+
+/** What is there already stays as it is, whatever became of it. */
+function expectMade(answer: Answer, isNew: boolean | undefined): void {
   if (answer.status === 409) return;
   if (isNew) expect2xx(answer);
   else expectUnchanged(answer);

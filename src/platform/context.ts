@@ -1,5 +1,6 @@
 import type { Settings } from "../env.ts";
 import type { Principal, UserPrincipal } from "./access/principal.ts";
+import type { Queues } from "./jobs/queues.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { ControlDb, RealmDb, Tenancy, TenantDb } from "./tenancy/index.ts";
 
@@ -38,6 +39,8 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   readonly db: Db;
   /** The way to other realms: see `enterTenant` and `platformCtx`. */
   readonly tenancy: Tenancy;
+  /** Where work is left for later. */
+  readonly queues: Queues;
   readonly principal: Principal;
   readonly request: RequestFacts;
   /** Id of the realm that the signed-in caller belongs to, when it is not this one. */

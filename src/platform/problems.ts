@@ -11,6 +11,16 @@ export const PROBLEMS = {
   "invalid-credentials": { status: 401, title: "E-mail or password is wrong" },
   "invalid-refresh-token": { status: 401, title: "The refresh token is not valid" },
   "refresh-superseded": { status: 401, title: "A newer refresh token was issued moments ago" },
+  "invalid-signature": {
+    status: 401,
+    title: "The signature is not valid",
+    challenge: "Signature",
+  },
+  "invalid-timestamp": {
+    status: 401,
+    title: "The signed time is not near enough",
+    challenge: "Signature",
+  },
   "permission-denied": { status: 403, title: "The caller's role lacks the permission" },
   "tenant-suspended": { status: 403, title: "The tenant is suspended" },
   "registration-closed": { status: 403, title: "Registration is not open" },
@@ -20,7 +30,9 @@ export const PROBLEMS = {
   "tenant-not-found": { status: 404, title: "No tenant lives at this address" },
   "method-not-allowed": { status: 405, title: "The method is not allowed here" },
   conflict: { status: 409, title: "The resource changed meanwhile" },
-  "slug-reserved": { status: 409, title: "The slug is kept for the platform" },
+  "other-route": { status: 409, title: "This body was taken in at the other address" },
+  "event-state": { status: 409, title: "The event's state does not allow this" },
+  "slug-reserved": { status: 409, title: "The slug is kept for other uses" },
   "slug-taken": { status: 409, title: "The slug is taken" },
   "email-taken": { status: 409, title: "The e-mail address is taken" },
   "last-admin": { status: 409, title: "A tenant keeps at least one admin" },
@@ -63,6 +75,8 @@ export interface ProblemKind {
   readonly title: string;
   /** Seconds after which trying again helps, where that is always the same. */
   readonly retryAfter?: number;
+  /** What a 401 asks for in `WWW-Authenticate`; a bearer token by default. */
+  readonly challenge?: string;
 }
 
 /** The stable name of an error. */

@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ROOT } from "../../scripts/lib/paths.ts";
 import { runBlocks } from "./bash-session.ts";
 
 describe("runBlocks", () => {
@@ -40,6 +43,17 @@ describe("runBlocks", () => {
   it("does not let a block read the ones after it", async () => {
     const results = await runBlocks(["cat", "echo b"]);
     expect(results.map(({ printed }) => printed)).toEqual(["", "b\n"]);
+  });
+
+  it("finds the packages that it is given, and leaves them", async () => {
+    const packages = join(ROOT, "node_modules");
+    const block = "node -p \"typeof require('zod').z\"";
+    expect((await runBlocks([block], 60_000, packages))[0]).toEqual({
+      printed: "object\n",
+      ok: true,
+    });
+    expect((await runBlocks([block]))[0]?.ok).toBe(false);
+    expect(existsSync(join(packages, "zod"))).toBe(true);
   });
 
   it("gives up on a block that never ends", async () => {

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OWN_GROUP, stopGroup } from "../../scripts/lib/process-group.ts";
@@ -16,14 +16,18 @@ export interface BlockResult {
 /**
  * Runs blocks of bash one after the other in one session, as somebody who pastes them: what a block
  * sets, the next ones see. The session ends at the first command that fails (`set -euo pipefail`).
+ *
+ * @param packages a `node_modules` that the session's folder has, as a clone has its own
  */
 export async function runBlocks(
   blocks: readonly string[],
   timeoutMs = 60_000,
+  packages?: string,
 ): Promise<BlockResult[]> {
   const home = await mkdtemp(join(tmpdir(), "rowhouse-tour-"));
   const mark = `--- end of block ${randomUUID()}`;
   try {
+    if (packages) await symlink(packages, join(home, "node_modules"), "junction");
     const script = join(home, "tour.sh");
     await writeFile(script, scriptOf(blocks, mark));
     return resultsOf(await runScript(script, home, timeoutMs), blocks.length, mark);

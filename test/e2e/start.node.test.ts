@@ -4,9 +4,11 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fire } from "../../scripts/lib/cron-clock.ts";
 import { type Answer, send } from "../../scripts/lib/http.ts";
 import { ROOT } from "../../scripts/lib/paths.ts";
 import { isFree } from "../../scripts/lib/port.ts";
+import { readConfig } from "../../scripts/lib/render-config.ts";
 import { DEMO, seed } from "../../scripts/lib/seed.ts";
 import { type App, startApp } from "../support/app-server.node.ts";
 
@@ -39,6 +41,32 @@ describe("npm start", { timeout: 60_000 }, () => {
   it("serves the platform door to the demo operator", async () => {
     const answer = await signIn(app.port, "localhost", DEMO.operator);
     expect(answer.status, answer.text).toBe(200);
+  });
+
+  it("gives the demo tenant a stripe service, and leaves it as somebody has changed it", async () => {
+    const admin = tokenOf(await signIn(app.port, "acme.localhost", DEMO.admin));
+    const headers = { authorization: `Bearer ${admin}` };
+    const to = { port: app.port, door: "acme.localhost", path: "/api/v1/services/stripe", headers };
+    const made = await send(to);
+    expect(JSON.parse(made.text)).toMatchObject({
+      name: "Stripe",
+      webhook: {
+        scheme: "stripe",
+        url: `http://acme.localhost:${app.port}/api/v1/webhooks/stripe`,
+      },
+    });
+    expect(made.text).not.toContain(DEMO.webhookSecret);
+
+    const changed = await send({ ...to, method: "PUT", body: { name: "Our Stripe" } });
+    expect(changed.status, changed.text).toBe(200);
+    expect(await seed(app.port)).toBeUndefined();
+    expect((await send(to)).text).toBe(changed.text);
+  });
+
+  it("runs what the crons of wrangler.toml start", async () => {
+    for (const cron of readConfig().triggers?.crons ?? []) {
+      await fire(app.port, cron, new Date());
+    }
   });
 
   it("prints where to look, and a login that works as it is printed", async () => {

@@ -9,6 +9,7 @@ import { showFigures } from "../support/figures.ts";
 import { seededRandom } from "../support/random.ts";
 import { DEEP, databaseOf } from "../support/worker.ts";
 import { canariesIn } from "./canary-scan.ts";
+import { settled } from "./houses.ts";
 import { type Cast, FORGED, OWN } from "./steps.ts";
 import { found, type Home, type Walk } from "./walk.ts";
 
@@ -25,8 +26,17 @@ const ROUND_MS = DEEP ? 1_000 : 5_000;
 /** Columns that hold what came in through the API. A new column belongs here or below. */
 const WRITTEN = [
   "audit_log.request_id",
+  // Of deliveries that were turned away: the slug of their service.
+  "audit_log.target",
   "audit_private.data",
+  "events.metadata",
+  "events.source",
+  "events.subject",
+  "events.type",
   "realm.name",
+  "services.name",
+  "services.slug",
+  "services.webhook",
   "sessions.ip",
   "sessions.user_agent",
   "sign_in_failures.email",
@@ -34,25 +44,46 @@ const WRITTEN = [
   "users.email",
   "users.first_name",
   "users.last_name",
+  "webhook_attempts.error",
+  "webhook_events.last_error",
+  "webhook_events.provider_id",
+  "webhook_events.service",
+  "webhook_events.type",
+  "webhook_payloads.bytes",
+  "webhook_payloads.content_type",
+  "webhook_payloads.text",
+  "webhook_rejections.service",
 ];
 /** Columns that hold what we make: ids, times, counts, hashes, sealed texts, words of a list. */
 const MADE = [
-  ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal target"),
+  ...columns("audit_log", "seq id commit_id ordinal occurred_at action principal"),
   ...columns("audit_log", "commitment sum_key"),
   ...columns("audit_private", "audit_id salt"),
   ...columns("audit_sums", "sum_key count"),
   ...columns("commit_marks", "commit_id marked_at"),
   ...columns("d1_migrations", "id name applied_at"),
   ...columns("devices", "hash user_id created_at last_used_at"),
+  ...columns("events", "id source_id occurred_at recorded_at"),
   ...columns("idempotency_keys", "key payload answer expires_at"),
   ...columns("realm", "singleton id status created_at updated_at version registry_version"),
   ...columns("refresh_tokens", "hash session_id generation created_at rotated_at"),
+  ...columns("service_secrets", "id service_id sealed created_at"),
+  ...columns("services", "id created_at updated_at version"),
   ...columns("sessions", "id user_id created_at last_used_at idle_at ends_at revoked_at"),
   ...columns("sign_in_failures", "failures window_started_at locks locked_until expires_at"),
   ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
   ...columns("sqlite_sequence", "name seq"),
   ...columns("users", "id role password_hash password_version last_sign_in_at"),
   ...columns("users", "created_at updated_at version"),
+  ...columns("webhook_attempts", "event_id number lease started_at ended_at outcome"),
+  ...columns("webhook_drain", "singleton chain chain_until retry_rung_for seen_at"),
+  ...columns("webhook_events", "id dedupe_key conflicting test status replay attempts"),
+  ...columns("webhook_events", "attempts_left max_attempts due_at lease size received_at ended_at"),
+  ...columns("webhook_events", "told_at buried_at"),
+  // Batches go to a service that every tenant names alike.
+  ...columns("webhook_batches", "service key received_at"),
+  ...columns("webhook_payloads", "event_id kind"),
+  ...columns("webhook_rejections", "hour reason count first_at last_at"),
 ];
 
 const { pass } = standingClock();
@@ -88,6 +119,7 @@ it(`no answer shows another tenant's canary (${TENANTS} tenants, ${STEPS} steps)
   const names = [...Object.keys(OWN), ...Object.keys(FORGED)];
   expect(names.filter((name) => !taken.has(name))).toEqual([]);
 
+  for (const home of walk.homes) await settled(home);
   const behind = await lookBehind(walk);
   expect(behind.leaks).toEqual([]);
   expect(behind.marked).toEqual(WRITTEN);
@@ -111,6 +143,14 @@ it("the scan finds what leaks", async () => {
   const me = await answer("/auth/me", []);
   expect(me).toEqual(["a canary of tenant 1", other.admins[0]?.id]);
   expect(await answer(`/users/${other.users[0]}`)).not.toEqual([]);
+  const [webhook = "", event = ""] = [other.webhooks[0], other.events[0]];
+  expect(await answer(`/webhooks/events/${webhook}`)).toContain(webhook);
+  // Which webhook it was made from is the queue's affair.
+  const shown = await answer(`/events/${event}`);
+  expect(shown).toContain(event);
+  expect(other.webhooks.filter((id) => shown.includes(id))).toHaveLength(1);
+  const services = await answer("/services");
+  for (const prefix of ["service_", "secret_"]) expect(services.join()).toContain(prefix);
   expect(await answer("/audit?limit=1")).toContain("a canary of tenant 1");
   expect(await answer("/api/v1/nowhere")).toEqual(["a canary of tenant 1"]);
 });
@@ -124,13 +164,15 @@ async function lookBehind({ homes, scan }: Walk) {
     const dump: Dump = await dumpOf(databaseOf(home.binding));
     for (const [table, rows] of Object.entries(dump)) {
       for (const row of rows) {
-        leaks.push(
-          ...scan.leaksIn(home.index, row).map((leak) => `${home.index} ${table} ${leak}`),
-        );
+        const texts = [row];
         for (const [column, value] of Object.entries(JSON.parse(row))) {
+          const text = Array.isArray(value) ? Buffer.from(value).toString() : String(value);
+          texts.push(text);
           all.add(`${table}.${column}`);
-          if (canariesIn(String(value)).has(home.index)) marked.add(`${table}.${column}`);
+          if (canariesIn(text).has(home.index)) marked.add(`${table}.${column}`);
         }
+        const found = texts.flatMap((text) => scan.leaksIn(home.index, text));
+        leaks.push(...found.map((leak) => `${home.index} ${table} ${leak}`));
       }
     }
   }

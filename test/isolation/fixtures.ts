@@ -3,8 +3,17 @@
  * something, or changes it.
  */
 import { newId } from "../../src/platform/ids.ts";
-import { addUser, type Caller, PASSWORD, signIn } from "../support/client.ts";
+import { addUser, type Caller, call, PASSWORD, signIn } from "../support/client.ts";
 import { registrationOf } from "../support/registration.ts";
+import {
+  addService,
+  eventOf,
+  eventually,
+  post,
+  received,
+  SECRET,
+  type TestService,
+} from "../support/webhooks.ts";
 import type { House } from "./houses.ts";
 
 /** What a request aims at. */
@@ -12,6 +21,8 @@ export interface Target {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Record<string, string>;
   readonly body?: unknown;
+  /** A webhook, where a signature is asked for: of which service, and its text. */
+  readonly webhook?: { readonly service: TestService; readonly text: string };
 }
 
 /** Where the target is made, and for whom: `owner` may do it, at the door of `api`. */
@@ -48,6 +59,61 @@ const withBody = (fixture: Fixture, body: unknown): Fixture => ({
     ? { target: async (scene) => ({ ...(await fixture.target?.(scene)), body }) }
     : {}),
   ...(fixture.nowhere ? { nowhere: () => ({ ...fixture.nowhere?.(), body }) } : {}),
+});
+
+const oneService: Fixture = {
+  target: async ({ house }) => ({ params: { slug: (await addService(house.tenant)).slug } }),
+  nowhere: () => ({ params: { slug: fresh("nobodys") } }),
+};
+
+/** A webhook of the house's own service; `wrap` makes its body of an event. */
+const oneWebhook = (wrap: (event: string) => string): Fixture => {
+  const webhookOf = (service: TestService): Target => ({
+    params: { service: service.slug },
+    webhook: { service, text: wrap(eventOf(service, fresh("event"))) },
+  });
+  return {
+    target: ({ house }) => webhookOf(house.service),
+    nowhere: () => webhookOf(noService()),
+  };
+};
+
+const noService = (): TestService => ({
+  slug: fresh("nobodys"),
+  url: "http://nobody.test/",
+  settings: { scheme: "generic" },
+  secret: SECRET,
+});
+
+/** A filter names somebody too: what is not there must look like what is another's. */
+const filteredBy = (name: string, of: (scene: Scene) => Promise<string>): Fixture => ({
+  target: async (scene) => ({ query: { [name]: await of(scene) } }),
+  nowhere: () => ({ query: { [name]: fresh("nobodys") } }),
+});
+
+/** Id of a received event that came so far. */
+async function receivedId({ house }: Scene, status: "completed" | "dead_letter"): Promise<string> {
+  const id = fresh("event");
+  // A refund without its payment fails, and this service tries it once.
+  const [service, type] =
+    status === "completed"
+      ? [house.service, "order.placed"]
+      : [await addService(house.tenant, "generic", { max_attempts: 1 }), "payment.refunded"];
+  const reply = await post(service, id, type, { id });
+  return (await eventually(house.tenant, reply.json.event_id, status)).id;
+}
+
+/** A service that somebody has already sent something genuine, and something forged. */
+async function busyService({ house }: Scene): Promise<string> {
+  const service = await addService(house.tenant);
+  await post(service, fresh("event"));
+  await post({ ...service, secret: `${SECRET}-forged` }, fresh("event"));
+  return service.slug;
+}
+
+const oneReceived = (status: "completed" | "dead_letter"): Fixture => ({
+  target: async (scene) => ({ params: { id: await receivedId(scene, status) } }),
+  nowhere: () => ({ params: { id: newId("webhookEvent") } }),
 });
 
 const newCompany: Fixture = { target: () => ({ body: registrationOf(fresh("company")) }) };
@@ -98,6 +164,46 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     target: ({ owner }) => ({ query: { target: owner.id } }),
     nowhere: () => ({ query: { target: newId("user") } }),
   },
+  "POST /api/v1/services": {
+    target: () => {
+      const slug = fresh("service");
+      return { body: { slug, name: slug, webhook: { scheme: "stripe", secrets: [SECRET] } } };
+    },
+  },
+  "GET /api/v1/services/{slug}": oneService,
+  "PUT /api/v1/services/{slug}": withBody(oneService, { name: "Changed" }),
+  "DEL /api/v1/services/{slug}": oneService,
+  "GET /api/v1/events": filteredBy("source_id", (scene) => receivedId(scene, "completed")),
+  "GET /api/v1/events/{id}": {
+    target: async (scene) => {
+      const source = await receivedId(scene, "completed");
+      const { json } = await call("GET", `${scene.house.tenant.api}/events?source_id=${source}`, {
+        token: scene.house.tenant.admin.token,
+      });
+      return { params: { id: json.data[0].id } };
+    },
+    nowhere: () => ({ params: { id: newId("event") } }),
+  },
+  "POST /api/v1/webhooks/{service}": oneWebhook((event) => event),
+  "POST /api/v1/webhooks/{service}/batch": oneWebhook((event) => `[${event}]`),
+  "POST /api/v1/webhooks/{service}/test": withBody(
+    {
+      target: ({ house }) => ({ params: { service: house.service.slug } }),
+      nowhere: () => ({ params: { service: fresh("nobodys") } }),
+    },
+    { type: "order.placed" },
+  ),
+  "GET /api/v1/webhooks/events": filteredBy("service", busyService),
+  "GET /api/v1/webhooks/events/{id}": oneReceived("completed"),
+  "POST /api/v1/webhooks/events/{id}/replay": oneReceived("dead_letter"),
+  "POST /api/v1/webhooks/dead-letters/replay": {
+    target: async (scene) => {
+      const id = await receivedId(scene, "dead_letter");
+      return { body: { service: (await received(scene.house.tenant, id)).service } };
+    },
+    nowhere: () => ({ body: { service: fresh("nobodys") } }),
+  },
+  "GET /api/v1/webhooks/rejections": filteredBy("service", busyService),
   "POST /api/v1/invitations": { target: () => ({ body: {} }) },
   "POST /api/v1/tenants": newCompany,
   "GET /api/v1/tenants/{id}": oneTenant,

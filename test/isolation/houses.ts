@@ -1,4 +1,5 @@
 /** Tenants with a user of every role, and who stands in for each column of the golden table. */
+import { expect, vi } from "vitest";
 import {
   addUser,
   type Caller,
@@ -9,6 +10,8 @@ import {
   type Reply,
   type TestTenant,
 } from "../support/client.ts";
+import { addService, SECRET, signed, type TestService } from "../support/webhooks.ts";
+import { databaseOfTenant, firstValue, registryOf } from "../support/worker.ts";
 import type { Target } from "./fixtures.ts";
 import { type Column, type DoorName, parseOperation } from "./golden.ts";
 
@@ -19,13 +22,18 @@ export interface House {
   readonly tenant: TestTenant;
   /** The admin is not the one who registered, so that there is always another. */
   readonly staff: Readonly<Record<TenantRole, Caller>>;
+  /** Its slug and its secret are no other house's. */
+  readonly service: TestService;
 }
+
+let made = 0;
 
 export async function newHouse(): Promise<House> {
   const tenant = await newTenant();
   const staff = {} as Record<TenantRole, Caller>;
   for (const role of TENANT_ROLES) staff[role] = await addUser(tenant, role);
-  return { tenant, staff };
+  const service = await addService(tenant, "generic", { secret: `${SECRET}-${++made}` });
+  return { tenant, staff, service };
 }
 
 /** Who is behind the columns that are not roles of the house itself. */
@@ -34,8 +42,56 @@ export interface Strangers {
   readonly operator: Caller;
 }
 
+/** What a caller shows: a token, or the headers of a signature. */
+export interface Credential {
+  readonly token?: string | undefined;
+  readonly headers?: Record<string, string>;
+}
+
+/** What a column shows to get at a target, where `owner` is who may do it. */
+export async function credentialOf(
+  column: Column,
+  door: DoorName,
+  owner: Caller,
+  house: House,
+  strangers: Strangers,
+  target: Target,
+): Promise<Credential> {
+  const token = tokenOf(column, door, owner, house, strangers);
+  if (!target.webhook || column === "none") return { token };
+  const stranger = door === "tenant" ? strangers.neighbour : house;
+  if (column === "foreign") return { headers: await signatureOf(target, stranger.service.secret) };
+  const headers = await signatureOf(target);
+  return column === "broken" ? { headers: brokenSignature(headers) } : { token, headers };
+}
+
+/** What somebody shows who may do it. */
+export async function ownerCredential(
+  { owner }: { readonly owner: Caller },
+  target: Target,
+): Promise<Credential> {
+  return { token: owner.token, headers: await signatureOf(target) };
+}
+
+/** A signature over a target's webhook, by its service's own secret or another. */
+export async function signatureOf(
+  { webhook }: Target,
+  secret?: string,
+): Promise<Record<string, string>> {
+  if (!webhook) return {};
+  const { service, text } = webhook;
+  return (await signed({ ...service, secret: secret ?? service.secret }, text)).headers;
+}
+
+/** One letter of the signature is another. */
+export function brokenSignature(headers: Record<string, string>): Record<string, string> {
+  const text = headers["x-signature"] ?? "";
+  const last = text.endsWith("0") ? "1" : "0";
+  return { ...headers, "x-signature": `${text.slice(0, -1)}${last}` };
+}
+
 /** The token of a column, where `owner` is who may do it. The house's roles are its staff. */
-export function tokenOf(
+function tokenOf(
   column: Column,
   door: DoorName,
   owner: Caller,
@@ -72,17 +128,41 @@ export function broken(token: string): string {
   return `${token.slice(0, at)}${token[at] === "A" ? "B" : "A"}${token.slice(at + 1)}`;
 }
 
+/**
+ * Waits until the real queue's consumers have nothing more to write down: all that was received has
+ * ended, dead letters have been seen, and the registry knows that the house is active.
+ */
+export async function settled({ slug }: { readonly slug: string }): Promise<void> {
+  const database = await databaseOfTenant(slug);
+  const unfinished = `SELECT count(*) FROM webhook_events
+    WHERE due_at IS NOT NULL OR (status = 'dead_letter' AND buried_at IS NULL)`;
+  await vi.waitFor(
+    async () => {
+      expect(await firstValue(database, unfinished)).toBe(0);
+      const received = await firstValue(database, "SELECT count(*) FROM webhook_attempts");
+      if (received !== 0) expect((await registryOf(slug))?.active_at).not.toBeNull();
+    },
+    { timeout: 20_000, interval: 25 },
+  );
+}
+
 /** Sends an operation to a door. */
 export function send(
   operation: string,
   door: DoorName,
   house: House,
   target: Target,
-  token: string | undefined,
+  { token, headers }: Credential,
 ): Promise<Reply> {
   const { method, path } = parseOperation(operation);
   const origin = door === "tenant" ? house.tenant.origin : PLATFORM_ORIGIN;
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => target.params?.[name] ?? "missing");
   const query = target.query ? `?${new URLSearchParams(target.query)}` : "";
-  return call(method, `${origin}${filled}${query}`, { token, body: target.body });
+  const { body, webhook } = target;
+  const content = webhook ? { raw: webhook.text } : { body };
+  return call(method, `${origin}${filled}${query}`, {
+    token,
+    ...content,
+    ...(headers ? { headers } : {}),
+  });
 }

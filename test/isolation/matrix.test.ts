@@ -26,7 +26,19 @@ import {
   type GoldenRow,
   operationName,
 } from "./golden.ts";
-import { broken, type House, newHouse, type Strangers, send, TENANT_ROLES } from "./houses.ts";
+import {
+  broken,
+  brokenSignature,
+  type Credential,
+  type House,
+  newHouse,
+  ownerCredential,
+  type Strangers,
+  send,
+  settled,
+  signatureOf,
+  TENANT_ROLES,
+} from "./houses.ts";
 import { controlOf, isSuccess, observe, stage } from "./observe.ts";
 
 let home: House;
@@ -83,6 +95,24 @@ describe("each caller gets what the table says, and each refusal has its control
     }
     expect((await end(colleague.token)).status).toBe(204);
   });
+
+  it("a token is no signature, whoever's it is", async () => {
+    const rows = GOLDEN.filter(({ operation }) => operation.includes("{service}"));
+    const tokens = [
+      ...TENANT_ROLES.map((role) => home.staff[role].token),
+      strangers.operator.token,
+    ];
+    let refused = 0;
+    for (const row of rows) {
+      const { target } = await stage(row, home);
+      for (const token of target.webhook ? tokens : []) {
+        const reply = await send(row.operation, "tenant", home, target, { token });
+        expect(problemOf(reply)).toBe("invalid-signature");
+        refused += 1;
+      }
+    }
+    expect(refused).toBe(2 * tokens.length);
+  });
 });
 
 /** Something in B that somebody there may do. */
@@ -103,25 +133,39 @@ describe("a neighbour", () => {
       aims.push({ row, ...(await stage(row, b)) });
     }
     const houses = [...new Set(aims.map(({ scene }) => scene.house))];
+    for (const house of houses) await settled(house.tenant);
     const before = await dumpsOf(houses);
     let refused = 0;
-    for (const aim of aims) refused += await attack(aim);
+    const [unsigned, others] = [aims.filter(asksForSignature), aims.filter(hasToken)];
+    for (const aim of others) refused += await attack(aim);
     expect(await dumpsOf(houses)).toEqual(before);
+
+    // Who turns a delivery away counts it, and nothing else of it is kept.
+    for (const aim of unsigned) refused += await attack(aim);
+    const after = await dumpsOf(houses);
+    expect(after.map(withoutCounts)).toEqual(before.map(withoutCounts));
+    const turnedAway = unsigned.length * (["none", "broken"].length + TENANT_ROLES.length);
+    for (const table of ["webhook_rejections", "audit_sums"]) {
+      expect(countIn(after, table) - countIn(before, table), table).toBe(turnedAway);
+    }
+    for (const action of newActions(before, after)) expect(action).toBe("webhook.rejected");
     const rows = before.flatMap(({ tables }) => Object.values(tables)).flat().length;
     showFigures(
       task,
       `${GOLDEN.length} operations, ${cellCount()} cells; against B ${refused} refused, ` +
-        `${houses.length} databases with ${rows} rows unchanged`,
+        `${houses.length} databases with ${rows} rows unchanged ` +
+        `(but for the count of ${turnedAway} deliveries turned away)`,
     );
     expect(refused).toBeGreaterThan(GOLDEN.length * 5);
 
     // And each of these requests does something when its owner sends it.
     for (const { row, scene, target } of aims) {
       const { door } = controlOf(row);
-      const reply = await send(row.operation, door, scene.house, target, scene.owner.token);
+      const right = await ownerCredential(scene, target);
+      const reply = await send(row.operation, door, scene.house, target, right);
       expect(isSuccess(reply.status), `${row.operation}: ${reply.text}`).toBe(true);
     }
-    expect(await dumpsOf(houses)).not.toEqual(before);
+    expect(await dumpsOf(houses)).not.toEqual(after);
   });
 });
 
@@ -131,35 +175,84 @@ async function attack({ row, scene, target }: Aim): Promise<number> {
   const attempt = async (
     door: DoorName,
     house: House,
-    token: string | undefined,
+    shown: Credential,
     expected: number | undefined,
   ) => {
-    // A success is either open to everybody or about A's own.
-    if (expected === undefined || isSuccess(expected)) return;
-    const reply = await send(row.operation, door, house, target, token);
+    // At B's door a success is open to everybody; at A's it is about A's own.
+    if (expected === undefined || (isSuccess(expected) && house !== home)) return;
+    const reply = await send(row.operation, door, house, target, shown);
     expect(reply.status, `${row.operation} on the ${door} door: ${reply.text}`).toBe(expected);
-    refused += 1;
+    if (!isSuccess(expected)) refused += 1;
   };
   const b = scene.house;
   const { tenant, platform } = row.cells as Record<DoorName, Partial<Record<Column, number>>>;
   for (const role of TENANT_ROLES) {
     const { token } = home.staff[role];
+    const signature = { headers: await signatureOf(target) };
+    const foreign = target.webhook
+      ? { headers: await signatureOf(target, home.service.secret) }
+      : { token };
     // On A's own door, with what is B's: refused for the role, or because it is not there.
     const own = isSuccess(tenant[role]) ? tenant.ids : tenant[role];
-    await attempt("tenant", home, token, tenant.ids === undefined ? undefined : own);
-    await attempt("tenant", b, token, tenant.foreign);
-    await attempt("platform", b, token, platform.foreign);
+    const withIds = { token, ...signature };
+    await attempt("tenant", home, withIds, tenant.ids === undefined ? undefined : own);
+    await attempt("tenant", b, foreign, tenant.foreign);
+    await attempt("platform", b, foreign, platform.foreign);
   }
-  await attempt("tenant", b, strangers.operator.token, tenant.operator);
-  await attempt("platform", b, strangers.operator.token, platform.ids);
+  const operator = { token: strangers.operator.token };
+  await attempt("tenant", b, operator, tenant.operator);
+  await attempt("platform", b, operator, platform.ids);
+  const damaged = target.webhook
+    ? { headers: brokenSignature(await signatureOf(target)) }
+    : { token: broken(scene.owner.token) };
   for (const door of DOORS) {
-    await attempt(door, b, undefined, row.cells[door].none);
-    await attempt(door, b, broken(scene.owner.token), row.cells[door].broken);
+    await attempt(door, b, {}, row.cells[door].none);
+    await attempt(door, b, damaged, row.cells[door].broken);
   }
   return refused;
 }
 
-async function dumpsOf(houses: readonly House[]): Promise<{ tables: Dump; registry: unknown }[]> {
+const asksForSignature = ({ target }: Aim) => target.webhook !== undefined;
+const hasToken = (aim: Aim) => !asksForSignature(aim);
+
+interface HouseDump {
+  readonly tables: Dump;
+  readonly registry: unknown;
+}
+
+/** Where it is counted what was turned away. */
+const COUNTS = [
+  "audit_log",
+  "audit_private",
+  "audit_sums",
+  "commit_marks",
+  "sqlite_sequence",
+  "webhook_rejections",
+];
+
+function withoutCounts({ tables, registry }: HouseDump): HouseDump {
+  const others = Object.entries(tables).filter(([table]) => !COUNTS.includes(table));
+  return { tables: Object.fromEntries(others), registry };
+}
+
+function countIn(dumps: readonly HouseDump[], table: string): number {
+  const counts = rowsOf(dumps, table).map((row) => JSON.parse(row).count as number);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** What the audit log tells that it did not tell before; nothing may be gone from it. */
+function newActions(before: readonly HouseDump[], after: readonly HouseDump[]): string[] {
+  const [old, now] = [rowsOf(before, "audit_log"), rowsOf(after, "audit_log")];
+  expect(now).toEqual(expect.arrayContaining(old));
+  const added = now.filter((row) => !old.includes(row));
+  return added.map((row) => JSON.parse(row).action);
+}
+
+function rowsOf(dumps: readonly HouseDump[], table: string): string[] {
+  return dumps.flatMap(({ tables }) => tables[table] ?? []);
+}
+
+async function dumpsOf(houses: readonly House[]): Promise<HouseDump[]> {
   return Promise.all(
     houses.map(async ({ tenant }) => ({
       tables: await dumpOf(await databaseOfTenant(tenant.slug)),

@@ -1,8 +1,21 @@
 /** What the tenants of the canary test do: their daily work, and trying the neighbour's things. */
 import { expect } from "vitest";
 import { type Caller, PASSWORD, type Reply } from "../support/client.ts";
+import { SECRET, signed } from "../support/webhooks.ts";
 import { sessionOf } from "./fixtures.ts";
-import { expectProblem, type Home, keep, personOf, signIn, type Walk } from "./walk.ts";
+import {
+  deliverTo,
+  expectProblem,
+  type Home,
+  keep,
+  LISTS,
+  type ListName,
+  orderOf,
+  personOf,
+  receive,
+  signIn,
+  type Walk,
+} from "./walk.ts";
 
 /** One step: somebody of `home` does something; `other` is another tenant. */
 export interface Cast {
@@ -24,18 +37,14 @@ const colleagueOf = (home: Home, caller: Caller) =>
 
 const ok = (reply: Reply, status = 200) => expect(reply.status, reply.text).toBe(status);
 
-export const OWN: Readonly<Record<string, Step>> = {
+const DAILY: Readonly<Record<string, Step>> = {
   "who am I": async ({ walk, home, caller }) => {
     const reply = await walk.ask(home, "GET", "/auth/me", { token: caller.token });
     expect(reply.json).toMatchObject({ id: caller.id, email: caller.email });
   },
-  "list users": async ({ walk, home, caller, choose }) => {
-    const cursor = choose(["", ...home.cursors.users]);
-    const path = `/users?limit=2${cursor && `&cursor=${cursor}`}`;
-    const reply = await walk.ask(home, "GET", path, { token: caller.token });
-    ok(reply);
-    for (const user of reply.json.data) expect(user.email).toContain(home.mark);
-    if (reply.json.next_cursor) keep(home.cursors.users, reply.json.next_cursor);
+  "list users": async (cast) => {
+    const { data } = (await listPage(cast, "users")).json;
+    for (const user of data) expect(user.email).toContain(cast.home.mark);
   },
   "list audit": async ({ walk, home, caller, choose }) => {
     const cursor = choose(["", ...home.cursors.audit]);
@@ -125,15 +134,143 @@ export const OWN: Readonly<Record<string, Step>> = {
   },
 };
 
+const SERVICES: Readonly<Record<string, Step>> = {
+  "list services": async (cast) => {
+    const { data } = (await listPage(cast, "services")).json;
+    for (const { name } of data) expect(name).toContain(cast.home.mark);
+  },
+  "a service": async ({ walk, home, caller }) => {
+    const body = { name: walk.fresh(home, "Renamed") };
+    const { token } = caller;
+    const put = await walk.ask(home, "PUT", `/services/${home.own.slug}`, { token, body });
+    expect(put.json).toMatchObject(body);
+    const { json } = await walk.ask(home, "GET", `/services/${home.own.slug}`, { token });
+    expect(json).toMatchObject({ ...body, webhook: { url: home.own.url, ...home.own.settings } });
+  },
+  "another service": async ({ walk, home, caller }) => {
+    const { token } = caller;
+    const slug = walk.fresh(home, "service");
+    const body = { slug, name: walk.fresh(home, "Service") };
+    ok(await walk.ask(home, "POST", "/services", { token, body }), 201);
+    ok(await walk.ask(home, "DELETE", `/services/${slug}`, { token }), 204);
+    expectProblem(await walk.ask(home, "GET", `/services/${slug}`, { token }), "not-found");
+  },
+  "rotate a secret": async ({ walk, home, caller }) => {
+    const { shop } = home;
+    const secret = `${SECRET}-${walk.fresh(home, "rotated")}`;
+    const body = { webhook: { ...shop.settings, secrets: [secret, shop.secret] } };
+    ok(await walk.ask(home, "PUT", "/services/shop", { token: caller.token, body }));
+    const old = await signed(shop, JSON.stringify(orderOf(walk, home)));
+    ok(await deliverTo(walk, home, old), 202);
+    shop.secret = secret;
+    keep(home.webhooks, await receive(walk, home, shop, orderOf(walk, home)));
+  },
+};
+
+const WEBHOOKS: Readonly<Record<string, Step>> = {
+  "receive a webhook": async ({ walk, home, choose }) => {
+    const service = choose([home.shop, home.own]);
+    keep(home.webhooks, await receive(walk, home, service, orderOf(walk, home)));
+  },
+  "receive a webhook again": async ({ walk, home, choose }) => {
+    const { eventId, ...delivery } = choose(home.deliveries);
+    // Signed anew, as the service's secret may have changed since.
+    const reply = await deliverTo(walk, home, await signed(home.shop, delivery.body));
+    expect(reply.json).toEqual({ status: "duplicate", event_id: eventId });
+  },
+  "receive the webhook that all receive": async ({ walk, home }) => {
+    const common = { event_id: "common", event_type: "order.placed", id: "common" };
+    const reply = await deliverTo(walk, home, await signed(home.shop, JSON.stringify(common)));
+    const known = home.answers.get("common");
+    expect(reply.json.status).toBe(known ? "duplicate" : "accepted");
+    if (known) expect(reply.json.event_id).toBe(known.text);
+    else home.answers.set("common", { body: common, text: reply.json.event_id });
+  },
+  "receive a batch": async ({ walk, home, choose }) => {
+    const known = choose(home.deliveries);
+    const text = Buffer.from(known.body).toString();
+    const body = `[${text},${JSON.stringify(orderOf(walk, home))},7]`;
+    const batch = await signed(home.shop, body, { path: "/batch" });
+    const reply = await deliverTo(walk, home, batch);
+    expect(reply.json.results).toMatchObject([
+      { status: "duplicate", event_id: known.eventId },
+      { status: "accepted" },
+      { status: "rejected" },
+    ]);
+    keep(home.webhooks, reply.json.results[1].event_id);
+  },
+  "send oneself a webhook": async ({ walk, home, caller, choose }) => {
+    const { slug } = choose([home.shop, home.own]);
+    const body = { type: walk.fresh(home, "order"), data: { id: walk.fresh(home, "subject") } };
+    const path = `/webhooks/${slug}/test`;
+    const reply = await walk.ask(home, "POST", path, { token: caller.token, body });
+    ok(reply, 202);
+    keep(home.webhooks, reply.json.event_id);
+  },
+  "list webhooks": async (cast) => {
+    const { data } = (await listPage(cast, "webhooks")).json;
+    expect(data.length).toBeGreaterThan(0);
+  },
+  "a webhook": async ({ walk, home, caller, choose }) => {
+    const id = choose(home.webhooks);
+    const path = `/webhooks/events/${id}`;
+    const { json } = await walk.ask(home, "GET", path, { token: caller.token });
+    const { body, encoding } = json.payload;
+    const text = encoding === "base64" ? Buffer.from(body, "base64").toString() : body;
+    expect(text).toContain(home.mark);
+  },
+  "replay a webhook": async ({ walk, home, caller }) => {
+    const path = `/webhooks/events/${home.dead}/replay`;
+    const reply = await walk.ask(home, "POST", path, { token: caller.token });
+    if (reply.status === 202) expect(reply.json).toMatchObject({ id: home.dead });
+    // The last replay is under way.
+    else expectProblem(reply, "event-state");
+  },
+  "replay dead letters": async ({ walk, home, caller, choose }) => {
+    const body = { service: home.own.slug, dry_run: choose([true, false]) };
+    const ask = { token: caller.token, body };
+    const { json } = await walk.ask(home, "POST", "/webhooks/dead-letters/replay", ask);
+    expect([0, 1]).toContain(json.matched);
+    expect(json.replayed).toBe(body.dry_run ? 0 : json.matched);
+  },
+  "list rejections": async (cast) => {
+    const { data } = (await listPage(cast, "rejections")).json;
+    for (const { service } of data) expect([cast.home.own.slug, "shop", null]).toContain(service);
+  },
+  "the health of webhooks": async ({ walk, home, caller, choose }) => {
+    const token = choose([undefined, caller.token]);
+    const { json } = await walk.ask(home, "GET", "/webhooks/health", { token });
+    if (token) expect(json.counts.completed).toBeGreaterThanOrEqual(3);
+    else expect(json).toEqual({ status: "ok" });
+  },
+  "list events": async (cast) => {
+    const { data } = (await listPage(cast, "events")).json;
+    for (const { id } of data) keep(cast.home.events, id);
+  },
+  "an event": async ({ walk, home, caller, choose }) => {
+    const id = choose(home.events);
+    const reply = await walk.ask(home, "GET", `/events/${id}`, { token: caller.token });
+    expect(reply.json).toMatchObject({ id });
+  },
+};
+
+/** What one does at home. */
+export const OWN: Readonly<Record<string, Step>> = { ...DAILY, ...SERVICES, ...WEBHOOKS };
+
 export const FORGED: Readonly<Record<string, Step>> = {
   "a foreign cursor": async (cast) => {
-    const list = cast.choose(["users", "audit"] as const);
+    const list = cast.choose(Object.keys(LISTS) as ListName[]);
     const cursors = cast.other.cursors[list];
     await refuseCursor(cast, list, cast.choose(cursors));
   },
   "a cursor of another list": async (cast) => {
-    const cursors = cast.home.cursors.audit;
-    await refuseCursor(cast, "users", cast.choose(cursors));
+    const [list, from] = cast.choose([
+      ["users", "audit"],
+      ["events", "webhooks"],
+      ["webhooks", "events"],
+      ["services", "rejections"],
+    ] as const);
+    await refuseCursor(cast, list, cast.choose(cast.home.cursors[from]));
   },
   "a forged cursor": async (cast) => {
     const cursors = [...cast.home.cursors.users, ...cast.other.cursors.users];
@@ -202,10 +339,61 @@ export const FORGED: Readonly<Record<string, Step>> = {
       expect(reply.json).toMatchObject({ id, ...body });
     }
   },
-  "a filter by somebody foreign": async ({ walk, home, caller, stranger, choose }) => {
-    const filter = choose([`target=${stranger.id}`, `principal=user:${stranger.id}`]);
-    const reply = await walk.ask(home, "GET", `/audit?${filter}`, { token: caller.token });
+  "a filter by somebody foreign": async ({ walk, home, other, caller, stranger, choose }) => {
+    const path = choose([
+      `/audit?target=${stranger.id}`,
+      `/audit?principal=user:${stranger.id}`,
+      `/events?source_id=${choose(other.webhooks)}`,
+      `/webhooks/events?service=${other.own.slug}`,
+      `/webhooks/rejections?service=${other.own.slug}`,
+    ]);
+    const reply = await walk.ask(home, "GET", path, { token: caller.token });
     expect(reply.json).toEqual({ data: [], next_cursor: null });
+  },
+  "a foreign service": async ({ walk, home, other, caller, choose }) => {
+    const { slug } = other.own;
+    const { token } = caller;
+    const [method, path, body] = choose([
+      ["GET", `/services/${slug}`, undefined],
+      ["PUT", `/services/${slug}`, { name: walk.fresh(home, "Taken") }],
+      ["DELETE", `/services/${slug}`, undefined],
+      ["POST", `/webhooks/${slug}/test`, { type: "order.placed" }],
+    ] as const);
+    const ask = { token, ...(body ? { body } : {}), sent: [slug] };
+    expectProblem(await walk.ask(home, method, path, ask), "not-found");
+  },
+  "a foreign webhook": async ({ walk, home, other, caller, choose }) => {
+    const id = choose(other.webhooks);
+    const [method, verb] = choose([
+      ["GET", ""],
+      ["POST", "/replay"],
+    ] as const);
+    const ask = { token: caller.token, sent: [id] };
+    const reply = await walk.ask(home, method, `/webhooks/events/${id}${verb}`, ask);
+    expectProblem(reply, "not-found");
+  },
+  "a foreign event": async ({ walk, home, other, caller, choose }) => {
+    const id = choose(other.events);
+    const ask = { token: caller.token, sent: [id] };
+    expectProblem(await walk.ask(home, "GET", `/events/${id}`, ask), "not-found");
+  },
+  "a foreign signature": async ({ walk, home, other, choose }) => {
+    // What the other received, to the letter, and what is the home's own but for the secret.
+    const theirs = choose(other.deliveries);
+    const forged = await signed(
+      { ...home.shop, secret: other.shop.secret },
+      choose([theirs.body, new TextEncoder().encode(JSON.stringify(orderOf(walk, home)))]),
+    );
+    expectProblem(await deliverTo(walk, home, choose([theirs, forged])), "invalid-signature");
+  },
+  "a webhook of a foreign service": async ({ walk, home, other }) => {
+    const delivery = await signed(other.own, JSON.stringify(orderOf(walk, home)));
+    expectProblem(await deliverTo(walk, home, delivery, [other.own.slug]), "not-found");
+  },
+  "dead letters of a foreign service": async ({ walk, home, other, caller }) => {
+    const ask = { token: caller.token, body: { service: other.own.slug } };
+    const { json } = await walk.ask(home, "POST", "/webhooks/dead-letters/replay", ask);
+    expect(json).toEqual({ matched: 0, replayed: 0, more: false });
   },
   "a foreign entity tag": async ({ walk, home, other, caller, choose }) => {
     const headers = { "if-none-match": choose(other.etags) };
@@ -224,12 +412,22 @@ export const FORGED: Readonly<Record<string, Step>> = {
   },
 };
 
+/** A page of a list, from its start or from where an earlier page ended. */
+async function listPage({ walk, home, caller, choose }: Cast, list: ListName): Promise<Reply> {
+  const cursor = choose(["", ...home.cursors[list]]);
+  const path = `${LISTS[list]}?limit=2${cursor && `&cursor=${cursor}`}`;
+  const reply = await walk.ask(home, "GET", path, { token: caller.token });
+  ok(reply);
+  if (reply.json.next_cursor) keep(home.cursors[list], reply.json.next_cursor);
+  return reply;
+}
+
 async function refuseCursor(
   { walk, home, caller }: Cast,
-  list: string,
+  list: ListName,
   cursor: string,
 ): Promise<void> {
-  const path = `/${list}?limit=2&cursor=${encodeURIComponent(cursor)}`;
+  const path = `${LISTS[list]}?limit=2&cursor=${encodeURIComponent(cursor)}`;
   const reply = await walk.ask(home, "GET", path, { token: caller.token, sent: [cursor] });
   expectProblem(reply, "invalid-cursor");
 }

@@ -3,8 +3,28 @@ import { expect } from "vitest";
 import { type Caller, PASSWORD, problemOf, type Reply } from "../support/client.ts";
 import type { Random } from "../support/random.ts";
 import { REGISTER, registrationOf } from "../support/registration.ts";
+import { SECRET, type SignedDelivery, signed, type TestService } from "../support/webhooks.ts";
 import { bindings, openWorker, registryOf } from "../support/worker.ts";
 import { createScan, markOf, type Scan } from "./canary-scan.ts";
+import { settled } from "./houses.ts";
+
+/** Lists that a tenant's admins read, and where they are. */
+export const LISTS = {
+  users: "/users",
+  audit: "/audit",
+  services: "/services",
+  webhooks: "/webhooks/events",
+  rejections: "/webhooks/rejections",
+  events: "/events",
+} as const;
+export type ListName = keyof typeof LISTS;
+
+/** A service whose secret is changed now and then. */
+export type Shop = { -readonly [K in keyof TestService]: TestService[K] };
+
+export interface Delivered extends SignedDelivery {
+  readonly eventId: string;
+}
 
 /** A tenant, with all that it may show to others or send to the wrong door. */
 export interface Home {
@@ -18,7 +38,17 @@ export interface Home {
   readonly admins: Caller[];
   /** Ids that its admins may change. */
   readonly users: string[];
-  readonly cursors: { readonly users: string[]; readonly audit: string[] };
+  readonly cursors: Readonly<Record<ListName, string[]>>;
+  /** A service whose slug all tenants have, and one that is named by the tenant. */
+  readonly shop: Shop;
+  readonly own: TestService;
+  /** Ids of received webhooks, and of what became of them. */
+  readonly webhooks: string[];
+  readonly events: string[];
+  /** Id of a webhook that always fails. */
+  dead: string;
+  /** What was sent to the shop, as its sender signed it, and under which of our ids it was kept. */
+  readonly deliveries: Delivered[];
   readonly bookmarks: string[];
   readonly etags: string[];
   /** What was answered to each Idempotency-Key. */
@@ -28,6 +58,8 @@ export interface Home {
 export interface Ask {
   readonly token?: string | undefined;
   readonly body?: object;
+  /** Sent as it is, instead of `body`. */
+  readonly raw?: Uint8Array;
   readonly headers?: Record<string, string>;
   /** What of another tenant is in the request, so that its echo is no leak. */
   readonly sent?: readonly string[];
@@ -68,13 +100,14 @@ export async function found(count: number, random: Random): Promise<Walk> {
       started.set(binding, []);
       return seen;
     },
-    ask: async (home, method, path, { token, body, headers, sent = [] } = {}) => {
+    ask: async (home, method, path, { token, body, raw, headers, sent = [] } = {}) => {
       const url = path.startsWith("/api")
         ? `${home.origin}${path}`
         : `${home.origin}/api/v1${path}`;
       const reply = await worker.call(method, url, {
         token,
         body,
+        ...(raw ? { raw } : {}),
         headers: { ...headersOf(home.mark), ...headers },
         ip: ipOf(home.index),
       });
@@ -100,7 +133,16 @@ export async function found(count: number, random: Random): Promise<Walk> {
       binding: String((await registryOf(slug))?.binding),
       admins: [callerOf(reply)],
       users: [],
-      cursors: { users: [], audit: [] },
+      cursors: { users: [], audit: [], services: [], webhooks: [], rejections: [], events: [] },
+      shop: serviceOf(reply.json.tenant.url, "shop", index),
+      own: {
+        ...serviceOf(reply.json.tenant.url, slug, index),
+        settings: { scheme: "hmac-body", signature_header: `X-${slug}` },
+      },
+      webhooks: [],
+      events: [],
+      dead: "",
+      deliveries: [],
       bookmarks: [],
       etags: [],
       answers: new Map(),
@@ -129,12 +171,86 @@ async function settle(walk: Walk, home: Home): Promise<void> {
   };
   home.users.push((await add("user")).id);
   home.admins.push(await signIn(walk, home, (await add("admin")).email));
-  for (const list of ["users", "audit"] as const) {
-    const reply = await walk.ask(home, "GET", `/${list}?limit=1`, { token });
+  await trade(walk, home, token);
+  for (const list of Object.keys(LISTS) as ListName[]) {
+    const reply = await walk.ask(home, "GET", `${LISTS[list]}?limit=1`, { token });
     keep(home.cursors[list], reply.json.next_cursor);
   }
   const reply = await walk.ask(home, "GET", "/tenants/current", { token });
   keep(home.etags, String(reply.headers.get("etag")));
+}
+
+/** Two services, and webhooks that leave the tenant's canary in every column that takes one. */
+async function trade(walk: Walk, home: Home, token: string): Promise<void> {
+  for (const { slug, secret, settings } of [home.shop, home.own]) {
+    const webhook = { ...settings, secrets: [secret], max_attempts: 1 };
+    const body = { slug, name: walk.fresh(home, "Service"), webhook };
+    const reply = await walk.ask(home, "POST", "/services", { token, body });
+    expect(reply.status, reply.text).toBe(201);
+  }
+  const forged = await signed({ ...home.own, secret: home.shop.secret }, "{}");
+  expectProblem(await deliverTo(walk, home, forged), "invalid-signature");
+  expectProblem(await deliverTo(walk, home, { ...forged, headers: {} }), "invalid-signature");
+  const ids = [
+    await receive(walk, home, home.shop, orderOf(walk, home)),
+    await receive(walk, home, home.own, orderOf(walk, home)),
+    // A refund without its payment is a dead letter, and the error says whose.
+    await receive(walk, home, home.own, { ...orderOf(walk, home), event_type: "payment.refunded" }),
+  ];
+  const contentType = `text/plain; of=${home.mark}`;
+  const bytes = new Uint8Array([...new TextEncoder().encode(walk.fresh(home, "bytes")), 0xff]);
+  const bare = await deliverTo(walk, home, await signed(home.own, bytes, { contentType }));
+  expect(bare.status, bare.text).toBe(202);
+  home.webhooks.push(...ids, bare.json.event_id);
+  home.dead = ids[2] ?? "";
+  await settled(home);
+  const { json } = await walk.ask(home, "GET", "/events", { token });
+  home.events.push(...json.data.map((event: { id: string }) => event.id));
+  expect(home.events).toHaveLength(3);
+}
+
+/** Something that somebody ordered, full of what is the tenant's alone. */
+export function orderOf(walk: Walk, home: Home) {
+  return {
+    event_id: walk.fresh(home, "order"),
+    event_type: walk.fresh(home, "order"),
+    id: walk.fresh(home, "subject"),
+    customer: walk.fresh(home, "customer"),
+  };
+}
+
+/** Sends a delivery to the home's own door, wherever it was meant to go. */
+export function deliverTo(
+  walk: Walk,
+  home: Home,
+  { url, headers, body }: SignedDelivery,
+  sent: readonly string[] = [],
+): Promise<Reply> {
+  return walk.ask(home, "POST", new URL(url).pathname, { raw: body, headers, sent });
+}
+
+/** Has the home receive something for the first time. @returns our id of it */
+export async function receive(
+  walk: Walk,
+  home: Home,
+  service: TestService,
+  event: object,
+): Promise<string> {
+  const delivery = await signed(service, JSON.stringify(event));
+  const reply = await deliverTo(walk, home, delivery);
+  expect(reply.status, reply.text).toBe(202);
+  const eventId: string = reply.json.event_id;
+  if (service === home.shop) keep(home.deliveries, { ...delivery, eventId });
+  return eventId;
+}
+
+function serviceOf(origin: string, slug: string, index: number): TestService {
+  return {
+    slug,
+    url: `${origin}/api/v1/webhooks/${slug}`,
+    settings: { scheme: "generic" },
+    secret: `${SECRET}-${slug}-${index}`,
+  };
 }
 
 export function personOf(walk: Walk, home: Home) {
@@ -166,7 +282,7 @@ export function callerOf({ json }: Reply): Caller {
 }
 
 /** The newest few of what a tenant was given. */
-export function keep(list: string[], value: string): void {
+export function keep<T>(list: T[], value: T): void {
   list.push(value);
   if (list.length > 4) list.shift();
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Ctx } from "../../src/platform/context.ts";
 import { parseMasterKey } from "../../src/platform/crypto/master-key.ts";
 import { id } from "../../src/platform/http/schemas.ts";
-import { ID_PREFIXES, ID_SUFFIX, type IdKind, newId } from "../../src/platform/ids.ts";
+import { ID_PREFIXES, ID_SUFFIX, type IdKind, idFrom, newId } from "../../src/platform/ids.ts";
 import { type Keyset, type ListRequest, paginate } from "../../src/platform/pagination.ts";
 import { Failure } from "../../src/platform/problems.ts";
 import { holds } from "../support/property.ts";
@@ -19,6 +19,28 @@ describe("TypeIDs", () => {
       expect(first).not.toBe(second);
       expect(first.slice(0, -16) <= second.slice(0, -16)).toBe(true);
     }));
+
+  it("of a moment are not below the lowest of it, nor those before it above", () =>
+    holds("bounds", [kinds, fc.integer({ min: 1, max: 1e9 })], (kind, ms) => {
+      const lowest = (at: number) => idFrom(kind, new Date(at));
+      const before = Date.now();
+      const made = newId(kind);
+      expect(lowest(before - 1) < made).toBe(true);
+      expect(made < lowest(Date.now() + 1)).toBe(true);
+      expect(id(kind).safeParse(lowest(before)).success).toBe(true);
+      expect(lowest(before) < lowest(before + ms)).toBe(true);
+    }));
+
+  it("have bounds for every time that can be told", () => {
+    const bounds = [-1e15, 0, 1, 31, 32, 1e12, 2 ** 48 - 1, 8.64e15].map((ms) =>
+      idFrom("event", new Date(ms)),
+    );
+    expect(bounds.toSorted()).toEqual(bounds);
+    for (const bound of bounds) expect(id("event").safeParse(bound).success).toBe(true);
+    expect(bounds[0]).toBe(`event_${"0".repeat(26)}`);
+    expect(bounds[3]).toBe(`event_${"0".repeat(9)}z${"0".repeat(16)}`);
+    expect(bounds[6]).toBe(`event_7${"z".repeat(9)}${"0".repeat(16)}`);
+  });
 
   it("of another kind are refused", () =>
     holds("foreign ids", [kinds, kinds], (asked, given) => {

@@ -12,6 +12,15 @@ import {
   type TestTenant,
 } from "../support/client.ts";
 import { times } from "../support/registration.ts";
+import {
+  addService,
+  deliver,
+  eventOf,
+  eventually,
+  post,
+  SECRET,
+  signed,
+} from "../support/webhooks.ts";
 import { bindings, databaseOfTenant, firstValue, registryOf, tick } from "../support/worker.ts";
 
 const DAY = 86_400_000;
@@ -99,6 +108,65 @@ describe("requests with one Idempotency-Key", () => {
       0,
     );
     await signIn(house.api, user.email, `${PASSWORD}-new`);
+  });
+
+  it("50 creations of a service, 50 changes of its secret and 50 deletions, likewise", async () => {
+    const secrets = [`${SECRET}-first`];
+    const body = { slug: "shop", name: "Shop", webhook: { scheme: "generic", secrets } };
+    const create = () => send("service-1", "POST", "/services", body);
+    const created = await oneAnswer(await Promise.all(times(50, create)), create);
+    expect(created.status).toBe(201);
+    expect(created.text).not.toContain(secrets[0]);
+    const { id } = JSON.parse(created.text);
+    // The secret is a part of the payload, though no answer shows it.
+    const webhook = { ...body.webhook, secrets: [`${SECRET}-second`] };
+    const otherwise = await send("service-1", "POST", "/services", { ...body, webhook });
+    expect(problemOf(otherwise)).toBe("idempotency-mismatch");
+
+    const rotate = () => send("service-2", "PUT", "/services/shop", { webhook });
+    expect((await oneAnswer(await Promise.all(times(50, rotate)), rotate)).status).toBe(200);
+    const remove = () => send("service-3", "DELETE", "/services/shop");
+    expect((await oneAnswer(await Promise.all(times(50, remove)), remove)).status).toBe(204);
+    for (const action of ["created", "updated", "deleted"]) {
+      expect(await audited(`service.${action}`, id), action).toBe(1);
+    }
+    expect(await count("SELECT count(*) FROM service_secrets")).toBe(0);
+  });
+
+  it("50 replays of a webhook: it is tried again once", async () => {
+    const service = await addService(house, "generic", { max_attempts: 1 });
+    const refund = await post(service, "ref-1", "payment.refunded", { payment_id: "none" });
+    const { id } = await eventually(house, refund.json.event_id, "dead_letter");
+    const again = () => send("replay-1", "POST", `/webhooks/events/${id}/replay`);
+    expect((await oneAnswer(await Promise.all(times(50, again)), again)).status).toBe(202);
+    expect(await audited("webhook.replayed", id)).toBe(1);
+    await vi.waitFor(async () => expect(await audited("webhook.dead_lettered", id)).toBe(2), {
+      timeout: 20_000,
+    });
+    const all = () => send("replay-2", "POST", "/webhooks/dead-letters/replay", {});
+    expect(JSON.parse((await oneAnswer(await Promise.all(times(50, all)), all)).text)).toEqual({
+      matched: 1,
+      replayed: 1,
+      more: false,
+    });
+    // Nothing is left to replay: still the first answer, and another selection is another payload.
+    expect((await all()).json).toEqual({ matched: 1, replayed: 1, more: false });
+    const otherwise = await send("replay-2", "POST", "/webhooks/dead-letters/replay", {
+      dry_run: true,
+    });
+    expect(problemOf(otherwise)).toBe("idempotency-mismatch");
+    const many = "SELECT count(*) FROM audit_log WHERE action = 'webhook.dead_letters_replayed'";
+    expect(await count(many)).toBe(1);
+  });
+
+  it("means nothing to who receives webhooks: the provider's id and the body count", async () => {
+    const service = await addService(house);
+    const headers = { "idempotency-key": "received" };
+    for (const id of ["event-1", "event-2"]) {
+      const delivery = await signed(service, eventOf(service, id));
+      expect((await deliver(delivery, { headers })).json.status).toBe("accepted");
+      expect((await deliver(delivery, { headers })).json.status).toBe("duplicate");
+    }
   });
 
   it("another payload under a used key is refused, and changes nothing", async () => {

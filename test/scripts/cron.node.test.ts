@@ -1,10 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { isDue } from "../../scripts/lib/cron.ts";
+import { readConfig } from "../../scripts/lib/render-config.ts";
 
 // A Saturday: the seventh day of Cloudflare's week, which begins with Sunday as 1.
 const when = new Date("2026-11-21T09:30:59.999Z");
 
 describe("isDue", () => {
+  it("knows the crons of wrangler.toml", () => {
+    const due = (time: string) =>
+      readConfig().triggers?.crons?.filter((cron) => isDue(cron, new Date(time)));
+    expect(due("2026-11-21T09:00:00Z")).toEqual(["* * * * *", "0 * * * *"]);
+    expect(due("2026-11-21T09:01:00Z")).toEqual(["* * * * *"]);
+  });
+
   it.each([
     "* * * * *",
     "30 9 * * *",

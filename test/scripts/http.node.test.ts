@@ -78,14 +78,23 @@ describe("ports", () => {
 });
 
 describe("seed", () => {
-  it("registers the tenant, then makes a user of each other role as its admin", async () => {
+  it("registers the tenant, then makes users and the stripe service as its admin", async () => {
     answer = ({ url }) => (url?.endsWith("/register") ? [201, { access_token: "T" }] : [201, {}]);
     await seed(port);
     expect(seen[0]).toMatchObject({ host: `localhost:${port}`, url: "/api/v1/auth/register" });
     expect(seen[0]?.body).toMatchObject({ slug: "acme", admin_email: DEMO.admin });
-    const users = seen.slice(1);
+    const users = seen.slice(1, 4);
     expect(users.map(({ body }) => body.role)).toEqual(["manager", "user", "readonly"]);
-    for (const { host, authorization } of users) {
+    const services = seen.slice(4);
+    expect(services.map(({ url, body }) => ({ url, ...body }))).toEqual([
+      {
+        url: "/api/v1/services",
+        slug: "stripe",
+        name: "Stripe",
+        webhook: { scheme: "stripe", secrets: [DEMO.webhookSecret] },
+      },
+    ]);
+    for (const { host, authorization } of [...users, ...services]) {
       expect({ host, authorization }).toEqual({
         host: `acme.localhost:${port}`,
         authorization: "Bearer T",
@@ -102,6 +111,7 @@ describe("seed", () => {
       "users",
       "users",
       "users",
+      "services",
     ]);
   });
 
@@ -109,6 +119,9 @@ describe("seed", () => {
     answer = ({ url }) =>
       url?.endsWith("/users") ? [422, { e: 1 }] : [201, { access_token: "T" }];
     await expect(seed(port)).rejects.toThrow('"manager" failed: 422 {"e":1}');
+    answer = ({ url }) =>
+      url?.endsWith("/services") ? [422, { e: 2 }] : [201, { access_token: "T" }];
+    await expect(seed(port)).rejects.toThrow('"service stripe" failed: 422 {"e":2}');
     answer = () => [201, {}];
     await expect(seed(port)).rejects.toThrow("no access_token");
   });

@@ -42,6 +42,13 @@ describe("renderConfig", () => {
     expect(new Set(databases.map(({ database_name }) => database_name)).size).toBe(201);
   });
 
+  it("carries the queues and the crons over", () => {
+    const rendered = renderConfig(source, 20, ROOT, resolve(ROOT, "somewhere", "else"));
+    expect(rendered.queues).toEqual(source.queues);
+    expect(rendered.queues).toHaveProperty("consumers.length", 2);
+    expect(rendered.triggers).toEqual(source.triggers);
+  });
+
   it("leaves its input alone", () => {
     const before = structuredClone(source);
     renderConfig(source, 3, ROOT, "/elsewhere");

@@ -98,7 +98,7 @@ function environment(home: string, port: number): NodeJS.ProcessEnv {
 async function secretsSaid(home: string, output: string): Promise<string[]> {
   const read = (...path: string[]) => readFile(join(home, ...path), "utf8").catch(() => "");
   const masterKey = /^MASTER_KEY="\w+:(.*)"$/m.exec(await read(".dev.vars"))?.[1];
-  const planted = [DEMO.password, ...(masterKey ? [masterKey] : [])];
+  const planted = [DEMO.password, DEMO.webhookSecret, ...(masterKey ? [masterKey] : [])];
   const lines = `${output}\n${await read("state", "wrangler.log")}`.split("\n");
   return leaksIn(lines, planted).filter((line) => line !== SHOWN_LOGIN);
 }

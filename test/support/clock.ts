@@ -20,7 +20,8 @@ interface ClockOptions {
 export function standingClock({ between = 20 * MINUTE, faked = ["Date"] }: ClockOptions = {}) {
   let now = Math.ceil(Date.now() / SECOND) * SECOND;
   const pass = (ms: number): void => {
-    now += ms;
+    // Waiting for a state (`vi.waitFor`) moves a faked clock too.
+    now = Math.max(now, Date.now()) + ms;
     vi.setSystemTime(now);
   };
   beforeEach(() => {

@@ -1,6 +1,7 @@
 import { type Bindings, settingsOf } from "../../src/env.ts";
 import type { PlatformCtx, TenantCtx } from "../../src/platform/context.ts";
 import { newId } from "../../src/platform/ids.ts";
+import { createQueues } from "../../src/platform/jobs/queues.ts";
 import { createLogger } from "../../src/platform/observe/logger.ts";
 import { createMeter } from "../../src/platform/observe/meter.ts";
 import {
@@ -16,7 +17,15 @@ export function jobCtx(env: Bindings = bindings): PlatformCtx {
   const settings = settingsOf(env);
   const log = createLogger({ level: settings.LOG_LEVEL });
   const meter = createMeter();
-  const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
+  const tenancy = createTenancy({
+    env,
+    settings,
+    log,
+    meter,
+    queues: createQueues(env, meter),
+    readOnly: false,
+    bookmark: null,
+  });
   return platformCtx(jobScope(tenancy, "test", newId("request")));
 }
 

@@ -7,6 +7,7 @@ export interface Schema {
   readonly type?: string | readonly string[];
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly required?: readonly string[];
+  readonly format?: string;
   readonly enum?: readonly unknown[];
   readonly example?: unknown;
   readonly examples?: readonly unknown[];
@@ -25,13 +26,23 @@ export interface Operation {
   readonly isPublic: boolean;
   /** Statuses that the document names. */
   readonly statuses: readonly number[];
-  /** Fields of the JSON body; null when there is none. */
+  /** Whether it takes any body whatever, signed by a service. */
+  readonly isRaw: boolean;
+  /** Fields of the JSON body; null when there is none, or it may be anything. */
   readonly fields: Readonly<Record<string, Schema>> | null;
   /** Query parameters. */
   readonly query: readonly string[];
-  /** A body with every field filled as the document's examples do. */
+  /** Its URL, where each parameter stands for the id of that name, or of that place. */
+  url(origin: string, ids: Ids): string;
+  /** A body with every field filled as the document's example does. */
   sample(): Record<string, unknown>;
 }
+
+/**
+ * What parameters stand for: `slug` by its name; `id` by the path before it, such as
+ * `webhooks/events`, or by its name.
+ */
+export type Ids = Readonly<Record<string, string>>;
 
 /** All operations of a door. */
 export async function operationsOf(origin: string): Promise<Operation[]> {
@@ -40,23 +51,26 @@ export async function operationsOf(origin: string): Promise<Operation[]> {
     if (schema.$ref) return look(resolve(document, schema.$ref));
     const parts = [...(schema.allOf ?? []), ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])];
     const properties = Object.assign({}, ...parts.map((part) => look(part).properties ?? {}));
-    return { ...schema, properties: { ...properties, ...schema.properties } };
+    return { ...schema, properties: mapValues({ ...properties, ...schema.properties }, look) };
   };
   return Object.entries(document.paths as Paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => {
-      const schema = operation.requestBody?.content["application/json"]?.schema;
-      const fields = schema ? (look(schema).properties ?? {}) : null;
+      const { schema, example } = operation.requestBody?.content["application/json"] ?? {};
+      const isRaw = schema !== undefined && Object.keys(schema).length === 0;
+      const fields = schema && !isRaw ? (look(schema).properties ?? {}) : null;
       return {
         method: method.toUpperCase(),
         path,
         id: operation.operationId,
         isPublic: operation.security?.length === 0,
         statuses: Object.keys(operation.responses).map(Number),
-        fields: fields && mapValues(fields, look),
+        isRaw,
+        fields,
         query: (operation.parameters ?? []).flatMap((each) =>
           each.in === "query" ? each.name : [],
         ),
-        sample: () => mapValues(fields ?? {}, (field) => sampleOf(look(field))),
+        url: (origin: string, ids: Ids) => origin + filled(path, ids),
+        sample: () => mapValues(fields ?? {}, (field, name) => example?.[name] ?? sampleOf(field)),
       };
     }),
   );
@@ -70,17 +84,27 @@ type Paths = Record<
       operationId: string;
       security?: unknown[];
       parameters?: { name: string; in: string }[];
-      requestBody?: { content: Record<string, { schema: Schema }> };
+      requestBody?: {
+        content: Record<string, { schema: Schema; example?: Record<string, unknown> }>;
+      };
       responses: Record<string, unknown>;
     }
   >
 >;
+
+function filled(path: string, ids: Ids): string {
+  return path.replaceAll(/\{(\w+)\}/g, (_, name: string, at: number) => {
+    const place = path.slice(0, at - 1).replace("/api/v1/", "");
+    return ids[place] ?? ids[name] ?? "none";
+  });
+}
 
 function sampleOf(schema: Schema): unknown {
   const given = schema.example ?? schema.examples?.[0] ?? schema.default ?? schema.enum?.[0];
   if (given !== undefined) return given;
   if (schema.type === "integer" || schema.type === "number") return schema.minimum ?? 1;
   if (schema.type === "boolean") return false;
+  if (schema.format === "date-time") return "2026-11-21T09:30:00.000Z";
   return "text";
 }
 
@@ -92,6 +116,9 @@ function resolve(document: object, reference: string): Schema {
   ) as Schema;
 }
 
-function mapValues<V, W>(of: Readonly<Record<string, V>>, map: (value: V) => W): Record<string, W> {
-  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, map(value)]));
+function mapValues<V, W>(
+  of: Readonly<Record<string, V>>,
+  map: (value: V, key: string) => W,
+): Record<string, W> {
+  return Object.fromEntries(Object.entries(of).map(([key, value]) => [key, map(value, key)]));
 }

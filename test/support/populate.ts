@@ -38,9 +38,21 @@ async function isFilled(database: D1Database, table: string): Promise<boolean> {
   return (await database.prepare(`SELECT 1 FROM "${table}"`).first()) !== null;
 }
 
+/** Whether a table has one row at most. */
+export async function isSingleton(database: D1Database, table: string): Promise<boolean> {
+  return (await columnsOf(database, table)).some(({ name }) => name === SINGLETON);
+}
+
+async function columnsOf(database: D1Database, table: string): Promise<Column[]> {
+  const { results } = await database
+    .prepare(`SELECT name, type, "notnull", pk FROM pragma_table_info('${table}')`)
+    .all<Column>();
+  return results;
+}
+
 /**
- * Adds `rows` rows to every table, whatever its columns are; a singleton gets its one. Values are unique, so that they fit
- * unique columns; tables that refer to others are filled after them.
+ * Adds `rows` rows to every table, whatever its columns are; a singleton gets its one. Values are
+ * unique, so that they fit unique columns; tables that refer to others are filled after them.
  */
 export async function populate(database: D1Database, rows: number): Promise<void> {
   const waiting = await tablesOf(database);
@@ -75,13 +87,12 @@ async function fill(
   rows: number,
   parents: readonly Parent[],
 ): Promise<void> {
-  const { results: columns } = await database
-    .prepare(`SELECT name, type, "notnull", pk FROM pragma_table_info('${table}')`)
-    .all<Column>();
+  const columns = await columnsOf(database, table);
+  const keys = columns.filter(({ pk }) => pk > 0);
   // SQLite gives a lone INTEGER key its value, and a singleton has the only one that it may have.
-  const given = columns.filter(
-    ({ name, type, pk }) => name !== SINGLETON && !(pk === 1 && type.toUpperCase() === "INTEGER"),
-  );
+  const isRowId = ({ pk, type }: Column) =>
+    pk === 1 && keys.length === 1 && type.toUpperCase() === "INTEGER";
+  const given = columns.filter((column) => column.name !== SINGLETON && !isRowId(column));
   const values = given.map((column) => {
     const parent = parents.find(({ from }) => from === column.name);
     if (parent) return `(SELECT "${parent.to}" FROM "${parent.table}" LIMIT 1)`;
@@ -89,9 +100,9 @@ async function fill(
   });
   const names = given.map(({ name }) => `"${name}"`).join();
   const sql = `INSERT INTO "${table}" (${names}) VALUES (${values.join()})`;
-  const isSingleton = columns.some(({ name }) => name === SINGLETON);
-  if (isSingleton && (await isFilled(database, table))) return;
-  const batch = Array.from({ length: isSingleton ? 1 : rows }, () =>
+  const isOne = await isSingleton(database, table);
+  if (isOne && (await isFilled(database, table))) return;
+  const batch = Array.from({ length: isOne ? 1 : rows }, () =>
     database.prepare(sql).bind(++serial),
   );
   await database.batch(batch);

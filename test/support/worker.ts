@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { createApp } from "../../src/app.ts";
 import type { Bindings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
+import type { Doorbell } from "../../src/platform/jobs/doorbell.ts";
 import { type CallOptions, type Reply, requestOf, toReply } from "./client.ts";
 import { type Around, wrapD1 } from "./d1.ts";
 
@@ -39,11 +40,35 @@ export function openWorker(changes: Partial<Bindings>, pool?: readonly string[])
   };
 }
 
-/** Runs every schedule of every minute, as the Cron Trigger does. */
-export async function tick(own: Bindings = bindings): Promise<void> {
+/** Runs every schedule of every minute, or of another cron, as the Cron Trigger does. */
+export async function tick(own: Bindings = bindings, cron = "* * * * *"): Promise<void> {
   const { createScheduledController } = await import("cloudflare:test");
-  const controller = createScheduledController({ cron: "* * * * *" });
+  const controller = createScheduledController({ cron });
   await worker.scheduled(controller, own);
+}
+
+/**
+ * Delivers doorbells to their consumer, as the queue does, all in one batch.
+ * @returns ids of the messages that are to come again
+ */
+export async function ring(
+  bells: readonly Doorbell[],
+  queue: "doorbells" | "dead-letters" = "doorbells",
+  own: Bindings = bindings,
+): Promise<string[]> {
+  const { createExecutionContext, createMessageBatch, getQueueResult } = await import(
+    "cloudflare:test"
+  );
+  const messages = bells.map((body, index) => ({
+    id: String(index),
+    timestamp: new Date(),
+    attempts: 1,
+    body,
+  }));
+  const batch = createMessageBatch(`rowhouse-${queue}`, messages);
+  await worker.queue(batch, own);
+  const { retryMessages } = await getQueueResult(batch, createExecutionContext());
+  return retryMessages.map(({ msgId }) => msgId);
 }
 
 /** All databases with somebody in between, who is told which binding a trip goes to. */

@@ -13,7 +13,7 @@ const Health = z
     services: z.record(z.string(), z.enum(["ok", "down"])),
   })
   .openapi("Health", {
-    example: { status: "ok", version: "0.1.0", services: { control_database: "ok" } },
+    example: { status: "ok", version: "0.1.0", services: { control_database: "ok", queues: "ok" } },
   });
 
 const Ready = z.object({ status: z.literal("ok") }).openapi("Ready");

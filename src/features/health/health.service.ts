@@ -4,7 +4,7 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { platformCtx, type RealmDb, realm } from "../../platform/tenancy/index.ts";
 
 /** How long a part may take to answer, in ms. One in trouble often does not fail, but hang. */
-const CONTROL_TIMEOUT_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 
 export type ServiceState = "ok" | "down";
 
@@ -16,26 +16,28 @@ export interface Health {
 
 /** Asks every part once. */
 export async function check(ctx: Ctx): Promise<Health> {
-  const parts: Record<string, RealmDb> = { control_database: platformCtx(ctx).db };
-  if (ctx.realm.slug !== null) parts.tenant_database = ctx.db;
+  const parts: Record<string, () => Promise<unknown>> = {
+    control_database: () => askDatabase(platformCtx(ctx).db),
+    queues: () => ctx.queues.check(),
+  };
+  if (ctx.realm.slug !== null) parts.tenant_database = () => askDatabase(ctx.db);
   const states = await Promise.all(
-    Object.entries(parts).map(async ([name, db]) => [name, await ask(ctx, name, db)] as const),
+    Object.entries(parts).map(
+      async ([name, ask]) => [name, await stateOf(ctx, name, ask)] as const,
+    ),
   );
   const healthy = states.every(([, state]) => state === "ok");
   return { status: healthy ? "ok" : "degraded", services: Object.fromEntries(states) };
 }
 
-async function ask(ctx: Ctx, name: string, db: RealmDb): Promise<ServiceState> {
+function askDatabase(db: RealmDb): Promise<unknown> {
+  return db.read((reader) => reader.select({ id: realm.id }).from(realm).limit(1), "primary");
+}
+
+async function stateOf(ctx: Ctx, name: string, ask: () => Promise<unknown>): Promise<ServiceState> {
+  const late = () => new Error(`no answer within ${TIMEOUT_MS} ms`);
   try {
-    const asked = db.read(
-      (reader) => reader.select({ id: realm.id }).from(realm).limit(1),
-      "primary",
-    );
-    await inTime(
-      asked,
-      CONTROL_TIMEOUT_MS,
-      () => new Error(`no answer within ${CONTROL_TIMEOUT_MS} ms`),
-    );
+    await inTime(ask(), TIMEOUT_MS, late);
     return "ok";
   } catch (error) {
     ctx.log.error("part is down", { part: name, ...errorFields(error) });

@@ -6,6 +6,9 @@ export const TAGS = [
   { name: "Users", description: "The people of a tenant." },
   { name: "Tenant", description: "The tenant of this door." },
   { name: "Tenants", description: "All tenants, for operators." },
+  { name: "Services", description: "External systems that the tenant integrates." },
+  { name: "Webhooks", description: "What those systems send, and what became of it." },
+  { name: "Events", description: "What happened in the tenant's business." },
   { name: "Audit", description: "Who did what." },
   { name: "Service", description: "Whether the service is up, and where to look." },
 ];
@@ -28,4 +31,8 @@ the request in the logs.
 that it is no longer current.
 
 **Reading what you have just written**: send the \`X-D1-Bookmark\` of the last answer with the next
-request.`;
+request.
+
+**Webhooks** of a service that you have added are taken in at its \`webhook.url\`, signed with its
+secret and without a token. What is answered 2xx is stored and takes effect once; a repeat is answered
+\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.`;

@@ -3,7 +3,14 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, syncTenant, type TenantState } from "../../platform/tenancy/index.ts";
+import {
+  commit,
+  type OnHeard,
+  syncPending,
+  syncTenant,
+  type TenantState,
+} from "../../platform/tenancy/index.ts";
+import { ringDrain } from "../webhooks/index.ts";
 import { findTenant, listTenants, type TenantRow, updateTenant } from "./tenants.repository.ts";
 
 /** From where an operator may move a tenant to where. */
@@ -99,9 +106,21 @@ export async function move(
     { ...before, ...changes },
   );
   try {
-    await syncTenant(ctx, id);
+    await syncTenant(ctx, id, ringActive(ctx));
   } catch (error) {
     ctx.log.error("tenant state not synced yet", { tenant: id, ...errorFields(error) });
   }
   return result;
+}
+
+/** Tells the tenants whose databases have not heard their states yet. */
+export function syncStates(ctx: PlatformCtx): Promise<void> {
+  return syncPending(ctx, ringActive(ctx));
+}
+
+/** What its services sent to a suspended tenant was held until its database says that it is active. */
+function ringActive(ctx: PlatformCtx): OnHeard {
+  return async (house, status) => {
+    if (status === "active") await ringDrain(ctx, { house });
+  };
 }

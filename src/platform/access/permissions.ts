@@ -15,6 +15,15 @@ export const PERMISSIONS = {
   "users:write": ["admin"],
   "tenant:read": ["admin", "manager", "user", "readonly"],
   "tenant:write": ["admin"],
+  /** How services sign and are called; never their secrets. */
+  "services:read": ["admin", "manager"],
+  "services:write": ["admin"],
+  /** What was received, and what became of it. */
+  "webhooks:read": ["admin", "manager", "user", "readonly"],
+  "webhook_payloads:read": ["admin", "manager", "user"],
+  /** Replaying and testing. */
+  "webhooks:write": ["admin", "manager"],
+  "events:read": ["admin", "manager", "user", "readonly"],
   "audit:read": ["admin", "manager", "operator"],
   "tenants:read": ["operator"],
   "tenants:write": ["operator"],

@@ -10,6 +10,8 @@ export type Principal =
       readonly role: Role;
       readonly sessionId: string;
     }
+  /** An external system that has signed what it sent. */
+  | { readonly kind: "service"; readonly id: string }
   | { readonly kind: "job"; readonly name: string };
 
 export type UserPrincipal = Extract<Principal, { kind: "user" }>;
@@ -21,6 +23,8 @@ export function principalName(principal: Principal): string {
       return "anonymous";
     case "user":
       return `${principal.role === "operator" ? "operator" : "user"}:${principal.id}`;
+    case "service":
+      return `service:${principal.id}`;
     case "job":
       return `job:${principal.name}`;
   }

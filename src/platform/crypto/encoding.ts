@@ -41,9 +41,24 @@ export function fromBase64NoPad(text: string): Uint8Array<ArrayBuffer> | null {
   return decodeCanonical(text, "base64", "=");
 }
 
+/** Standard base64 with padding (RFC 4648, section 4). */
+export function toBase64(bytes: Uint8Array): string {
+  return view(bytes).toString("base64");
+}
+
+/** Bytes of a standard, padded base64 text; null when malformed or not canonical. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | null {
+  return decodeCanonical(text, "base64", "");
+}
+
 /** Lower-case hexadecimal. */
 export function toHex(bytes: Uint8Array): string {
   return view(bytes).toString("hex");
+}
+
+/** Bytes of a lower-case hexadecimal text; null for everything else, upper case included. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> | null {
+  return decodeCanonical(text, "hex", "");
 }
 
 function view(bytes: Uint8Array): Buffer {
@@ -53,7 +68,7 @@ function view(bytes: Uint8Array): Buffer {
 /** Buffer skips what it does not know, so the one check that covers every fault is to go back. */
 function decodeCanonical(
   text: string,
-  encoding: "base64" | "base64url",
+  encoding: "base64" | "base64url" | "hex",
   padding: string,
 ): Uint8Array<ArrayBuffer> | null {
   const decoded = Buffer.from(text, encoding);

@@ -27,7 +27,7 @@ function isJson(contentType: string | null): boolean {
 }
 
 /** Reads a body and gives up as soon as it is over the limit, whatever it had announced. */
-async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
+export async function readBytes(request: Request, limit: number): Promise<Uint8Array> {
   const tooLarge = () => new Failure("content-too-large", `At most ${limit} bytes are accepted.`);
   if (Number(request.headers.get("content-length") ?? 0) > limit) throw tooLarge();
   const chunks: Uint8Array[] = [];

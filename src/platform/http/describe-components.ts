@@ -35,7 +35,7 @@ const HEADERS = {
     schema: { type: "integer", minimum: 1, example: 5 },
   },
   "WWW-Authenticate": {
-    description: "What kind of credential is asked for (RFC 6750).",
+    description: "What kind of credential is asked for.",
     required: true,
     schema: { type: "string", example: "Bearer" },
   },

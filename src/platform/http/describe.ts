@@ -1,15 +1,15 @@
 import type { RouteConfig } from "@hono/zod-openapi";
 import { z } from "@hono/zod-openapi";
-import { PERMISSIONS } from "../access/permissions.ts";
+import { PERMISSIONS, type Permission } from "../access/permissions.ts";
 import { PROBLEMS, type ProblemCode, type ProblemKind } from "../problems.ts";
 import { type HeaderName, headerRefs, problemExamples } from "./describe-components.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { type Access, type Endpoint, isOpen } from "./endpoint.ts";
 import { keepsAnswers } from "./idempotency.ts";
 import { PROBLEM_TYPE, Problem } from "./problem-document.ts";
 
 /** The endpoint as the OpenAPI document shows it, with all that the pipeline may answer. */
 export function describeEndpoint(endpoint: Endpoint): RouteConfig {
-  const { response, access } = endpoint;
+  const { access } = endpoint;
   return {
     method: endpoint.method,
     path: endpoint.path,
@@ -17,7 +17,7 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
     summary: endpoint.summary,
     description: description(endpoint),
     tags: [endpoint.tag],
-    security: access === "public" ? [] : [{ bearer: [] }],
+    security: securityOf(access),
     request: {
       ...(endpoint.params ? { params: endpoint.params } : {}),
       ...(endpoint.query ? { query: endpoint.query } : {}),
@@ -30,15 +30,10 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
             },
           }
         : {}),
+      ...(endpoint.raw ? { body: rawBody(endpoint.raw) } : {}),
     },
     responses: {
-      [response.status]: {
-        description: response.description,
-        headers: headerRefs(answerHeaders(endpoint)),
-        ...(response.schema
-          ? { content: { "application/json": { schema: response.schema } } }
-          : {}),
-      },
+      ...successes(endpoint),
       ...(isRevalidated(endpoint)
         ? {
             304: {
@@ -54,12 +49,38 @@ export function describeEndpoint(endpoint: Endpoint): RouteConfig {
   } as RouteConfig;
 }
 
+/** None, optional or needed: a signature over the body is no scheme that OpenAPI can name. */
+function securityOf(access: Access): RouteConfig["security"] {
+  if (access === "anyone") return [{}, { bearer: [] }];
+  return isOpen(access) ? [] : [{ bearer: [] }];
+}
+
+function rawBody({ description, mediaTypes }: NonNullable<Endpoint["raw"]>) {
+  const content = Object.fromEntries(mediaTypes.map((type) => [type, { schema: z.unknown() }]));
+  return { required: true, description, content };
+}
+
+function successes(endpoint: Endpoint): RouteConfig["responses"] {
+  const { status, description, also, schema } = endpoint.response;
+  const entries = Object.entries({ [status]: description, ...also });
+  return Object.fromEntries(
+    entries.map(([code, meaning]) => [
+      code,
+      {
+        description: meaning,
+        headers: headerRefs(answerHeaders(endpoint)),
+        ...(schema ? { content: { "application/json": { schema } } } : {}),
+      },
+    ]),
+  );
+}
+
 /** Headers of the answer that all goes well with. */
 function answerHeaders({ response, method, access }: Endpoint): HeaderName[] {
   const isPage = response.schema instanceof z.ZodObject && "next_cursor" in response.schema.shape;
   return [
     "X-Request-ID",
-    ...(method !== "get" || access !== "public" ? (["X-D1-Bookmark"] as const) : []),
+    ...(method !== "get" || !isOpen(access) ? (["X-D1-Bookmark"] as const) : []),
     ...(response.headers ?? []),
     ...(isPage ? (["Link"] as const) : []),
   ];
@@ -70,14 +91,19 @@ function isRevalidated({ method, response }: Endpoint): boolean {
   return method === "get" && (response.headers?.includes("ETag") ?? false);
 }
 
+const OPEN_TO = {
+  public: "No credential needed.",
+  anyone: "No credential needed; a token shows more.",
+  signature: "For whoever can sign the body with a secret of the service.",
+  "signed-in": "For everybody who is signed in.",
+} as const satisfies Partial<Record<Access, string>>;
+
 function description(endpoint: Endpoint): string {
   const { access } = endpoint;
   const who =
-    access === "public"
-      ? "No credential needed."
-      : access === "signed-in"
-        ? "For everybody who is signed in."
-        : `Needs the permission \`${access}\`: ${PERMISSIONS[access].join(", ")}.`;
+    access in OPEN_TO
+      ? OPEN_TO[access as keyof typeof OPEN_TO]
+      : `Needs the permission \`${access}\`: ${PERMISSIONS[access as Permission].join(", ")}.`;
   return endpoint.description ? `${endpoint.description}\n\n${who}` : who;
 }
 
@@ -116,8 +142,9 @@ function takesIfMatch(endpoint: Endpoint): boolean {
 function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const codes: ProblemCode[] = ["internal-error", "database-unavailable"];
   if (endpoint.doors !== "platform") codes.push("tenant-not-found", "tenant-provisioning");
-  if (endpoint.access !== "public") codes.push("unauthenticated");
-  if (endpoint.access !== "public" && endpoint.doors !== "platform") codes.push("tenant-suspended");
+  const credible = !isOpen(endpoint.access) || endpoint.access === "anyone";
+  if (credible) codes.push("unauthenticated");
+  if (credible && endpoint.doors !== "platform") codes.push("tenant-suspended");
   if (endpoint.access in PERMISSIONS) codes.push("permission-denied");
   if (endpoint.params) codes.push("not-found");
   if (endpoint.query || endpoint.body) codes.push("validation-failed");

@@ -7,8 +7,27 @@ import type { ProblemCode } from "../problems.ts";
 /** Which doors an endpoint serves. Elsewhere it is not found. */
 export type Doors = "tenant" | "platform" | "both";
 
-/** Who may call: anybody, anybody signed in, or roles with a permission. */
-export type Access = "public" | "signed-in" | Permission;
+/**
+ * Who may call: anybody; anybody, who may be signed in and then sees more; whoever can sign the body
+ * with a secret that the use case knows; anybody signed in; or roles with a permission.
+ */
+export type Access = OpenAccess | "signed-in" | Permission;
+const OPEN = ["public", "anyone", "signature"] as const;
+type OpenAccess = (typeof OPEN)[number];
+
+/** Whether a caller needs no token. */
+export function isOpen(access: Access): access is OpenAccess {
+  return (OPEN as readonly string[]).includes(access);
+}
+
+/** A body that the use case reads itself, byte for byte, with what came around it. */
+export interface RawBody {
+  /** As the caller reached it: the realm's origin, path and query. */
+  readonly url: string;
+  readonly headers: Headers;
+  /** @throws Failure `content-too-large` as soon as there are more than `limit` bytes */
+  read(limit: number): Promise<Uint8Array>;
+}
 
 /**
  * All that there is to say of one endpoint: what it does, who may call it, what it takes, what it
@@ -34,9 +53,13 @@ export interface Endpoint<
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;
+  /** What the body is, where the use case reads it itself as {@link RawBody}. */
+  readonly raw?: { readonly description: string; readonly mediaTypes: readonly string[] };
   readonly response: {
-    readonly status: 200 | 201 | 204;
+    readonly status: SuccessStatus;
     readonly description: string;
+    /** Other successes with the same schema, by status: what they mean. */
+    readonly also?: Partial<Readonly<Record<SuccessStatus, string>>>;
     readonly schema?: Out;
     /** Headers that this answer always has: those of {@link Answer} that `present` fills. */
     readonly headers?: readonly ("ETag" | "Location")[];
@@ -47,8 +70,10 @@ export interface Endpoint<
   readonly idempotency?: "off";
 }
 
+type SuccessStatus = 200 | 201 | 202 | 204;
+
 /** The context that the door and the access rule promise. */
-export type CtxOf<D extends Doors, A extends Access> = A extends "public"
+export type CtxOf<D extends Doors, A extends Access> = A extends OpenAccess
   ? DoorCtx<D>
   : SignedIn<DoorCtx<D>>;
 type DoorCtx<D extends Doors> = D extends "tenant"
@@ -66,12 +91,16 @@ export interface Input<
   readonly params: z.output<Params>;
   readonly query: z.output<Query>;
   readonly body: z.output<Body>;
+  /** Only where the endpoint says `raw`. */
+  readonly raw: RawBody;
   readonly ifMatch: IfMatch;
 }
 
 /** What the pipeline turns into a response. */
 export interface Answer<Out> {
   readonly body?: Out;
+  /** One of the endpoint's other successes. */
+  readonly status?: SuccessStatus;
   /** Version of a single resource; becomes its entity tag. */
   readonly version?: number;
   /** Path of what was created, below `/api/v1`. */

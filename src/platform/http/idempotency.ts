@@ -50,25 +50,35 @@ export async function claimOf(
 }
 
 /**
- * Runs the use case; where it fails because an equal request was faster, or because that request's
- * effect is already there, gives that request's answer instead.
+ * Runs the use case; where it fails because an equal request was faster, or fails or finds nothing
+ * to do because that request's effect is already there, gives that request's answer instead.
+ * @param run tells too whether it committed anything
  * @throws Failure `idempotency-mismatch`, `idempotency-in-progress`, or the use case's own
  */
 export async function orStoredAnswer(
   ctx: Ctx,
   claim: IdempotencyClaim | undefined,
-  run: () => Promise<Rendered>,
+  run: () => Promise<{ readonly rendered: Rendered; readonly committed: boolean }>,
 ): Promise<Rendered> {
+  let outcome: Awaited<ReturnType<typeof run>>;
   try {
-    return await run();
+    outcome = await run();
   } catch (error) {
     if (!claim || !mayBeRepeated(error)) throw error;
-    const stored = await storedAnswer(ctx.db, claim.key);
+    const stored = await readStored(ctx, claim);
     if (!stored) throw error instanceof IdempotencyRace ? inProgress(error) : error;
-    if (stored.payload !== claim.payload) throw new Failure("idempotency-mismatch");
-    const json = await open(ctx.settings.MASTER_KEY, sealContext(ctx, claim.key), stored.answer);
-    return JSON.parse(json) as Rendered;
+    return stored;
   }
+  if (!claim || outcome.committed) return outcome.rendered;
+  return (await readStored(ctx, claim)) ?? outcome.rendered;
+}
+
+async function readStored(ctx: Ctx, claim: IdempotencyClaim): Promise<Rendered | null> {
+  const stored = await storedAnswer(ctx.db, claim.key);
+  if (!stored) return null;
+  if (stored.payload !== claim.payload) throw new Failure("idempotency-mismatch");
+  const json = await open(ctx.settings.MASTER_KEY, sealContext(ctx, claim.key), stored.answer);
+  return JSON.parse(json) as Rendered;
 }
 
 /** A refusal may be the shadow of the first request's success: gone, taken, changed. */

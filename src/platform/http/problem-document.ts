@@ -65,12 +65,12 @@ export function problemDocument(
 
 /** The answer for a problem, by its code. */
 export function problemResponse(code: ProblemCode, options: ProblemOptions): Response {
-  const { status, retryAfter: usual }: ProblemKind = PROBLEMS[code];
+  const { status, retryAfter: usual, challenge = "Bearer" }: ProblemKind = PROBLEMS[code];
   const document = problemDocument(code, options);
   const headers = new Headers({ "content-type": PROBLEM_TYPE, ...options.headers });
   const retryAfter = options.retryAfter ?? usual;
   if (retryAfter !== undefined) headers.set("retry-after", String(Math.ceil(retryAfter)));
-  // RFC 6750, section 3: an API that wants a bearer token says so.
-  if (status === 401) headers.set("www-authenticate", "Bearer");
+  // RFC 9110, section 15.5.2: a 401 says what it asks for.
+  if (status === 401) headers.set("www-authenticate", challenge);
   return new Response(JSON.stringify(document), { status, headers });
 }

@@ -20,7 +20,8 @@ export async function renderAnswer(
   endpoint: Endpoint,
   answer: Answer<unknown>,
 ): Promise<Rendered> {
-  const { status, schema } = endpoint.response;
+  const { schema } = endpoint.response;
+  const status = answer.status ?? endpoint.response.status;
   const headers: Record<string, string> = {};
   if (answer.location) headers.location = `/api/v1${answer.location}`;
   if (!schema) return { status, body: null, headers };

@@ -1,6 +1,7 @@
 import type { MiddlewareHandler } from "hono";
 import { settingsOf } from "../../env.ts";
 import { newId } from "../ids.ts";
+import { createQueues } from "../jobs/queues.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createMeter } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
@@ -27,11 +28,13 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
     const meter = createMeter();
     c.set("log", log);
     c.set("meter", meter);
+    const queues = createQueues(c.env, meter);
     const tenancy = createTenancy({
       env: c.env,
       settings,
       log,
       meter,
+      queues,
       readOnly: c.req.method === "GET" || c.req.method === "HEAD",
       bookmark: c.req.header("x-d1-bookmark") ?? null,
     });
@@ -40,7 +43,14 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
       ip: c.req.header("cf-connecting-ip") ?? "unknown",
       userAgent: (c.req.header("user-agent") ?? "").slice(0, USER_AGENT_LETTERS),
     };
-    c.set("scope", { settings, tenancy, principal: { kind: "anonymous" }, request, log });
+    c.set("scope", {
+      settings,
+      tenancy,
+      queues,
+      principal: { kind: "anonymous" },
+      request,
+      log,
+    });
     await next();
     c.header("x-request-id", id);
   };

@@ -4,9 +4,18 @@ import { allows, type Permission } from "../access/permissions.ts";
 import type { Ctx, SignedIn } from "../context.ts";
 import { Failure } from "../problems.ts";
 import { commitAside } from "../tenancy/index.ts";
-import { readJson } from "./body.ts";
+import { readBytes, readJson } from "./body.ts";
 import type { AppContext } from "./context.ts";
-import type { Access, CtxOf, Doors, Endpoint, Handling, Input } from "./endpoint.ts";
+import {
+  type Access,
+  type CtxOf,
+  type Doors,
+  type Endpoint,
+  type Handling,
+  type Input,
+  isOpen,
+  type RawBody,
+} from "./endpoint.ts";
 import { parseIfMatch } from "./etag.ts";
 import { claimOf, keepsAnswers, orStoredAnswer } from "./idempotency.ts";
 import { type Rendered, renderAnswer, toResponse } from "./render.ts";
@@ -47,7 +56,7 @@ export async function runEndpoint<
   const rendered = await orStoredAnswer(ctx, claim, async () => {
     const carrying: Ctx = { ...ctx, prepare: answer, ...(claim ? { idempotency: claim } : {}) };
     const result = await handle(promised<D, A>(carrying), input);
-    return made ?? render(result);
+    return { rendered: made ?? (await render(result)), committed: made !== undefined };
   });
   return toResponse(c, ctx, rendered);
 }
@@ -67,10 +76,13 @@ async function admit(c: AppContext, endpoint: Endpoint): Promise<Ctx> {
   const ctx = c.get("ctx");
   const door = ctx.realm.slug === null ? "platform" : "tenant";
   if (endpoint.doors !== "both" && endpoint.doors !== door) throw new Failure("not-found");
-  if (endpoint.access === "public") return ctx;
-  const signedIn = await c.get("authenticate")(ctx, c.req.header("authorization"));
+  const { access } = endpoint;
+  const authorization = c.req.header("authorization");
+  const needless = access === "anyone" ? authorization === undefined : isOpen(access);
+  if (needless) return ctx;
+  const signedIn = await c.get("authenticate")(ctx, authorization);
   c.set("ctx", signedIn);
-  if (endpoint.access !== "signed-in") await authorize(signedIn, endpoint.access);
+  if (!isOpen(access) && access !== "signed-in") await authorize(signedIn, access);
   return signedIn;
 }
 
@@ -99,5 +111,16 @@ async function readInput<
   c.get("log").debug("input", { authorization: c.req.header("authorization"), body: json });
   const body = endpoint.body && validate(endpoint.body, json, "");
   const ifMatch = parseIfMatch(c.req.header("if-match"));
-  return { params: params?.data, query, body, ifMatch } as Input<Params, Query, Body>;
+  const raw = endpoint.raw ? { raw: rawOf(c) } : {};
+  return { params: params?.data, query, body, ...raw, ifMatch } as Input<Params, Query, Body>;
+}
+
+/** The body, not read yet. The host is the registry's, whatever the request says. */
+function rawOf(c: AppContext): RawBody {
+  const { pathname, search } = new URL(c.req.url);
+  return {
+    url: `${c.get("ctx").realm.origin}${pathname}${search}`,
+    headers: c.req.raw.headers,
+    read: (limit) => readBytes(c.req.raw, limit),
+  };
 }

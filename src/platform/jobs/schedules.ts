@@ -1,11 +1,7 @@
-import { type Bindings, settingsOf } from "../../env.ts";
-import { principalName } from "../access/principal.ts";
+import type { Bindings } from "../../env.ts";
 import type { PlatformCtx } from "../context.ts";
-import { newId } from "../ids.ts";
-import { createLogger, errorFields } from "../observe/logger.ts";
-import { createMeter, tripFields } from "../observe/meter.ts";
-import { traceIdOf } from "../observe/trace.ts";
-import { createTenancy, jobScope, platformCtx } from "../tenancy/index.ts";
+import { platformCtx } from "../tenancy/index.ts";
+import { runJob } from "./run-job.ts";
 
 /** Work that a Cron Trigger starts. */
 export interface Schedule {
@@ -25,33 +21,10 @@ export async function runSchedules(
   cron: string,
   env: Bindings,
 ): Promise<void> {
-  const settings = settingsOf(env);
   const failures: unknown[] = [];
   for (const { name, run } of schedules.filter((schedule) => schedule.cron === cron)) {
-    const requestId = newId("request");
-    const log = createLogger(
-      { level: settings.LOG_LEVEL, redaction: settings.LOG_REDACTION === "on" },
-      { request_id: requestId, trace_id: traceIdOf(undefined), job: name },
-    );
-    const meter = createMeter();
-    const startedAt = Date.now();
-    const tenancy = createTenancy({ env, settings, log, meter, readOnly: false, bookmark: null });
-    const ctx = platformCtx(jobScope(tenancy, name, requestId));
-    let status = "ok";
-    try {
-      await run(ctx);
-    } catch (error) {
-      status = "failed";
-      failures.push(error);
-      log.error("job failed", errorFields(error));
-    }
-    log.info("job", {
-      tenant: ctx.realm.slug,
-      principal: principalName(ctx.principal),
-      status,
-      duration_ms: Date.now() - startedAt,
-      ...tripFields(meter),
-    });
+    const failed = await runJob(env, name, platformCtx, run);
+    if (failed) failures.push(failed.error);
   }
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} jobs failed`);
 }

@@ -29,6 +29,8 @@ export interface AuditEntry {
    * so that nobody can fill a disk.
    */
   readonly summed?: true;
+  /** How many such entries a summed one stands for; 1 by default. */
+  readonly times?: number;
 }
 
 /** A list that has at least one. */
@@ -59,8 +61,9 @@ export async function auditSql(
     WHERE ${condition}`;
   const details = sql`INSERT INTO ${auditPrivate} (audit_id, salt, data)
     SELECT ${id}, ${salt}, ${data} WHERE changes() > 0`;
-  const sum = sql`INSERT INTO ${auditSums} (sum_key, count) VALUES (${sumKey}, 1)
-    ON CONFLICT (sum_key) DO UPDATE SET count = count + 1`;
+  const { times = 1 } = entry;
+  const sum = sql`INSERT INTO ${auditSums} (sum_key, count) VALUES (${sumKey}, ${times})
+    ON CONFLICT (sum_key) DO UPDATE SET count = count + excluded.count`;
   return (sumKey ? [row, details, sum] : [row, details]).map(prepare);
 }
 

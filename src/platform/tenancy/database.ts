@@ -38,7 +38,7 @@ export interface OpenOptions {
   readonly binding: D1Database;
   readonly log: Logger;
   readonly meter: Meter;
-  readonly trips: keyof Meter;
+  readonly trips: "tenantTrips" | "controlTrips";
   /** Bookmark that the reads must have seen, or where a session may start. */
   readonly start: string;
 }

@@ -1,6 +1,7 @@
 /** The face of tenancy. Outside this folder nothing else of it may be imported. */
 
 export { auditLog, auditPrivate, auditSums } from "./audit.tables.ts";
+export type { AuditEntry } from "./audit-entry.ts";
 export { bookmarkFor } from "./bookmarks.ts";
 export { commit, commitAside } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
@@ -16,7 +17,7 @@ export {
 export { type RealmStatus, realm } from "./realm.tables.ts";
 export { TENANT_STATES, type TenantState, tenants } from "./registry.tables.ts";
 export { isReservedSlug, isSlug } from "./slug.ts";
-export { syncPending, syncTenant } from "./state-sync.ts";
+export { type OnHeard, syncPending, syncTenant } from "./state-sync.ts";
 export { type Step, write } from "./statements.ts";
 export {
   createTenancy,
@@ -26,3 +27,4 @@ export {
   type RequestScope,
   type Tenancy,
 } from "./tenancy.ts";
+export { sayActive, visitTenants } from "./visits.ts";

@@ -1,5 +1,7 @@
 import start from "../../../migrations/tenant/0000_start.sql";
 import auditTriggers from "../../../migrations/tenant/0001_audit_triggers.sql";
+import services from "../../../migrations/tenant/0002_services.sql";
+import webhooks from "../../../migrations/tenant/0003_webhooks.sql";
 
 /** One file of `migrations/tenant`. */
 export interface Migration {
@@ -11,4 +13,6 @@ export interface Migration {
 export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "0000_start.sql", sql: start },
   { name: "0001_audit_triggers.sql", sql: auditTriggers },
+  { name: "0002_services.sql", sql: services },
+  { name: "0003_webhooks.sql", sql: webhooks },
 ];

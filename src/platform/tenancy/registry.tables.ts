@@ -39,8 +39,11 @@ export const tenants = sqliteTable(
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
     updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
     version: integer("version").notNull(),
+    /** When it was last known to have work; who never says so is visited seldom. */
+    activeAt: integer("active_at", { mode: "timestamp_ms" }),
   },
   (table) => [
+    index("tenants_cell").on(table.cell, table.id),
     uniqueIndex("tenants_database").on(table.cell, table.binding),
     index("tenants_state").on(table.state, table.updatedAt),
     index("tenants_unsynced").on(table.unsyncedSince),

@@ -1,5 +1,6 @@
 import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
 import type { PlatformCtx } from "../context.ts";
+import type { House } from "../jobs/doorbell.ts";
 import { errorFields } from "../observe/logger.ts";
 import { commit } from "./commit.ts";
 import { forgetRoute } from "./directory.ts";
@@ -19,12 +20,22 @@ const STATUS: Partial<Record<TenantState, RealmStatus>> = {
 };
 
 /**
+ * What is done when a tenant's own database has heard its status. The registry's mark is still
+ * there then, so that whatever ends in between is done again.
+ */
+export type OnHeard = (house: House, status: RealmStatus) => Promise<void>;
+
+/**
  * Tells a tenant's own database the state that the registry wants. Until it has heard, the
  * registry's row is marked, and {@link syncPending} tries again. Words may overtake each other: the
  * database keeps the version that it heard last and is deaf to older ones. These are commits of
  * their own: a claim on an answer that the caller's context holds is not theirs.
  */
-export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<void> {
+export async function syncTenant(
+  ctx: PlatformCtx,
+  tenantId: string,
+  onHeard: OnHeard,
+): Promise<void> {
   const control = platformCtx(ctx);
   const [tenant] = await control.db.read(
     (reader) => reader.select().from(tenants).where(eq(tenants.id, tenantId)),
@@ -54,6 +65,7 @@ export async function syncTenant(ctx: PlatformCtx, tenantId: string): Promise<vo
     [{ action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" }],
   );
   forgetRoute(tenant.slug);
+  await onHeard(tenant, status);
   await commit(
     control,
     [
@@ -79,7 +91,7 @@ const STATE_ACTIONS: Record<RealmStatus, string> = {
 };
 
 /** Tells all who have not heard yet. */
-export async function syncPending(ctx: PlatformCtx): Promise<void> {
+export async function syncPending(ctx: PlatformCtx, onHeard: OnHeard): Promise<void> {
   const rows = await ctx.db.read(
     (reader) =>
       reader
@@ -93,7 +105,7 @@ export async function syncPending(ctx: PlatformCtx): Promise<void> {
   );
   for (const { id } of rows) {
     try {
-      await syncTenant(ctx, id);
+      await syncTenant(ctx, id, onHeard);
     } catch (error) {
       ctx.log.error("tenant state not synced", { tenant: id, ...errorFields(error) });
     }

@@ -44,10 +44,14 @@ describe("health", () => {
     expect(platform.json).toEqual({
       status: "ok",
       version: "1.2.3",
-      services: { control_database: "ok" },
+      services: { control_database: "ok", queues: "ok" },
     });
     const tenant = await call("GET", `${acme.origin}/health`);
-    expect(tenant.json.services).toEqual({ control_database: "ok", tenant_database: "ok" });
+    expect(tenant.json.services).toEqual({
+      control_database: "ok",
+      queues: "ok",
+      tenant_database: "ok",
+    });
     for (const origin of [PLATFORM_ORIGIN, acme.origin]) {
       const ready = await call("GET", `${origin}/ready`);
       expect(ready.status).toBe(200);
@@ -102,7 +106,26 @@ describe("health", () => {
     }
   });
 
-  it("with both down: both are named", async () => {
+  it.each(["DOORBELLS", "DEAD_LETTERS"])(
+    "with the queue %s down: every door says so",
+    async (name) => {
+      const queue = {
+        metrics: async () => {
+          throw new Error("queue backend is gone");
+        },
+      } as unknown as Queue;
+      const health = await callWith({ [name]: queue }, "GET", `${acme.origin}/health`);
+      expect(health.json).toMatchObject({
+        status: "degraded",
+        services: { control_database: "ok", tenant_database: "ok", queues: "down" },
+      });
+      expectNoInternals(health);
+      const ready = await callWith({ [name]: queue }, "GET", `${PLATFORM_ORIGIN}/ready`);
+      expect([problemOf(ready), ready.json.detail]).toEqual(["not-ready", "Down: queues."]);
+    },
+  );
+
+  it("with both databases down: both are named", async () => {
     const broken = { ...brokenControl(), ...(await brokenTenant(acme.slug)) };
     const ready = await callWith(broken, "GET", `${acme.origin}/ready`);
     expect(ready.json.detail).toBe("Down: control_database, tenant_database.");

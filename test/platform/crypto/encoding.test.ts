@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  fromBase64,
   fromBase64NoPad,
   fromBase64Url,
+  fromHex,
   fromUtf8,
+  toBase64,
   toBase64NoPad,
   toBase64Url,
   toHex,
@@ -71,6 +74,27 @@ describe("standard base64 without padding", () => {
   });
 });
 
+describe("standard base64 with padding", () => {
+  // RFC 4648, section 10.
+  it.each([
+    ["", ""],
+    ["f", "Zg=="],
+    ["fo", "Zm8="],
+    ["foo", "Zm9v"],
+    ["foob", "Zm9vYg=="],
+  ])("encodes %j as %j", (text, encoded) => {
+    expect(toBase64(utf8(text))).toBe(encoded);
+    expect(fromBase64(encoded)).toEqual(utf8(text));
+  });
+
+  it.each(["Zg", "Zg=", "Zg===", "Zh==", "Zm9v=", "--__", "Zm9v\n", "Z", "="])(
+    "refuses %j",
+    (text) => {
+      expect(fromBase64(text)).toBeNull();
+    },
+  );
+});
+
 describe("UTF-8", () => {
   it("gives every text back, a byte order mark included", async () => {
     await holds("UTF-8 round trip", [fc.string({ unit: "binary" })], (text) => {
@@ -86,5 +110,15 @@ describe("UTF-8", () => {
 describe("hexadecimal", () => {
   it("has two lower-case digits a byte", () => {
     expect(toHex(new Uint8Array([0, 10, 171, 255]))).toBe("000aabff");
+  });
+
+  it("gives every byte string back", async () => {
+    await holds("hexadecimal round trip", [bytes()], (data) => {
+      expect(fromHex(toHex(data))).toEqual(data);
+    });
+  });
+
+  it.each(["0", "0A", "AB", "0g", "00 ", "0x00", "00\n", "é0"])("refuses %j", (text) => {
+    expect(fromHex(text)).toBeNull();
   });
 });

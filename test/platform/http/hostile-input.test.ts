@@ -13,19 +13,24 @@ import {
   type TestTenant,
 } from "../../support/client.ts";
 import { HOSTILE_TEXTS } from "../../support/hostile.ts";
-import { type Operation, operationsOf } from "../../support/operations.ts";
+import { type Ids, type Operation, operationsOf, type Schema } from "../../support/operations.ts";
+import { addService, deliver, received, signed, type TestService } from "../../support/webhooks.ts";
 
 let acme: TestTenant;
 let victim: TestTenant;
 let colleague: Caller;
+let reader: Caller;
 let operator: Caller;
+/** One that receives, and one that is changed. */
+let service: TestService;
+let changed: TestService;
 let made = 0;
 
 interface Place {
   readonly origin: string;
   readonly token: string;
-  /** What `{id}` stands for. */
-  readonly ids: Readonly<Record<string, string>>;
+  /** What the parameters of paths stand for. */
+  readonly ids: Ids;
 }
 let doors: { tenant: Place; platform: Place };
 let operations: { door: "tenant" | "platform"; operation: Operation }[];
@@ -38,8 +43,8 @@ const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
   createUser: (reply) => ({ url: `${acme.origin}${reply.headers.get("location")}`, fields: NAMES }),
   updateUser: () => ({ url: `${acme.api}/users/${colleague.id}`, fields: NAMES }),
   updateProfile: () => ({ url: "/api/v1/auth/me", fields: NAMES }),
-  updateCurrentTenant: () => ({ url: `${acme.api}/tenants/current`, fields: { name: ["name"] } }),
-  updateTenant: () => ({ url: `/api/v1/tenants/${victim.id}`, fields: { name: ["name"] } }),
+  updateCurrentTenant: () => ({ url: `${acme.api}/tenants/current`, fields: NAME }),
+  updateTenant: () => ({ url: `/api/v1/tenants/${victim.id}`, fields: NAME }),
   createTenant: (reply) => ({ url: reply.headers.get("location") ?? "", fields: COMPANY }),
   register: (reply) => ({
     url: `${reply.json.tenant.url}/api/v1/users`,
@@ -47,6 +52,13 @@ const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
     fields: { admin_first_name: [FIRST, "first_name"], admin_last_name: [FIRST, "last_name"] },
     also: { company_name: reply.json.tenant.name },
   }),
+  createService: (reply) => ({ url: reply.headers.get("location") ?? "", fields: NAME }),
+  updateService: () => ({ url: `${acme.api}/services/${changed.slug}`, fields: NAME }),
+  sendTestWebhook: (reply) => ({
+    url: `${acme.api}/webhooks/events/${reply.json.event_id}`,
+    fields: { type: ["type"] },
+  }),
+  replayDeadLetters: null,
   signIn: null,
   signOut: null,
   refresh: null,
@@ -62,14 +74,17 @@ interface ReadBack {
 }
 
 const FIRST = "first of data";
+const NAME = { name: ["name"] };
 const NAMES = { first_name: ["first_name"], last_name: ["last_name"] };
 const COMPANY = { company_name: ["name"] };
 
 beforeAll(async () => {
   [acme, victim, operator] = [await newTenant(), await newTenant(), await newOperator()];
-  colleague = await addUser(acme, "manager");
+  [colleague, reader] = [await addUser(acme, "manager"), await addUser(acme, "user")];
+  [service, changed] = [await addService(acme), await addService(acme)];
+  const ids = { users: colleague.id, slug: changed.slug, service: service.slug };
   doors = {
-    tenant: { origin: acme.origin, token: acme.admin.token, ids: { users: colleague.id } },
+    tenant: { origin: acme.origin, token: acme.admin.token, ids },
     platform: { origin: PLATFORM_ORIGIN, token: operator.token, ids: { tenants: victim.id } },
   };
   operations = [];
@@ -83,8 +98,7 @@ beforeAll(async () => {
 /** Sends a body to an operation, signed in again where the last request ended the session. */
 async function send(at: "tenant" | "platform", operation: Operation, body: unknown) {
   const { origin, token, ids } = doors[at];
-  const [, collection = ""] = /\/(\w+)\/\{id\}/.exec(operation.path) ?? [];
-  const url = origin + operation.path.replace("{id}", ids[collection] ?? "none");
+  const url = operation.url(origin, ids);
   const first = await call(operation.method, url, { token, body });
   if (first.status !== 401 || operation.isPublic) return first;
   const email = at === "tenant" ? acme.admin.email : operator.email;
@@ -212,18 +226,35 @@ describe("hostile input", { timeout: 30_000 }, () => {
   it("values of the wrong type are 422 in every field", async () => {
     const nested = JSON.parse(`${"[".repeat(500)}${"]".repeat(500)}`);
     const wrong = [7, true, null, [], ["text"], {}, { $ne: null }, { toString: 1 }, nested];
+    const tried = new Set<string>();
     for (const { door, operation } of withBody()) {
-      for (const [name, schema] of Object.entries(operation.fields ?? {})) {
-        if (schema.type !== "string") continue;
+      for (const path of textsOf(operation.fields ?? {})) {
+        const pointer = `/${path.join("/")}`;
         for (const value of wrong) {
-          const reply = await send(door, operation, { ...bodyFor(operation), [name]: value });
-          expect(reply.status, `${operation.id} ${name}`).toBe(422);
+          const reply = await send(door, operation, withValue(bodyFor(operation), path, value));
+          expect(reply.status, `${operation.id} ${pointer}: ${reply.text}`).toBe(422);
           expect(problemOf(reply)).toBe("validation-failed");
-          expect(reply.json.errors[0].pointer).toBe(`/${name}`);
+          expect(reply.json.errors[0].pointer).toBe(pointer);
+          tried.add(`${operation.id} ${pointer}`);
         }
       }
     }
+    expect(tried).toContain("createService /webhook/scheme");
   });
+
+  /** Where a body has texts, inside its objects too. */
+  function textsOf(fields: Readonly<Record<string, Schema>>): string[][] {
+    return Object.entries(fields).flatMap(([name, { type, properties }]) => [
+      ...(type === "string" ? [[name]] : []),
+      ...textsOf(properties ?? {}).map((path) => [name, ...path]),
+    ]);
+  }
+
+  function withValue(body: Record<string, unknown>, path: string[], value: unknown): object {
+    const [name = "", ...rest] = path;
+    if (rest.length === 0) return { ...body, [name]: value };
+    return { ...body, [name]: withValue(body[name] as Record<string, unknown>, rest, value) };
+  }
 
   it("names from the prototype are unknown fields to every operation", async () => {
     for (const { door, operation } of withBody()) {
@@ -254,14 +285,43 @@ describe("hostile input", { timeout: 30_000 }, () => {
       for (const name of operation.query) {
         const path = `${operation.path}?${name}=${encoded}`;
         expectNoFault(
-          await send(door, { ...operation, path }, undefined),
+          await send(door, { ...operation, url: (origin) => `${origin}${path}` }, undefined),
           `${operation.id} ${name}`,
         );
       }
     }
-    const read = await call("GET", `${acme.api}/users/${encoded}`, { token: doors.tenant.token });
-    expectNoFault(read, "a path");
+    for (const path of ["/users", "/services", "/events", "/webhooks/events", "/webhooks"]) {
+      const method = path === "/webhooks" ? "POST" : "GET";
+      const url = `${acme.api}${path}/${encoded}`;
+      expectNoFault(await call(method, url, { token: doors.tenant.token }), `a path: ${path}`);
+    }
   });
+
+  it.each(Object.entries(HOSTILE_TEXTS))(
+    "%s is no fault in a webhook, and what is accepted comes back byte for byte",
+    async (_, text) => {
+      const places = ["event_id", "event_type", "id", "occurred_at", "note", text];
+      let accepted = 0;
+      for (const place of places) {
+        const event = { event_id: `hostile-${++made}`, [place]: text };
+        for (const body of [JSON.stringify(event), event[place] ?? ""]) {
+          for (const contentType of ["application/json", "text/plain"]) {
+            const one = await deliver(await signed(service, body, { contentType }));
+            expectNoFault(one, place);
+            if (one.status !== 202) continue;
+            const { payload } = await received({ ...acme, admin: reader }, one.json.event_id);
+            const { encoding, body: kept } = payload;
+            const text = encoding === "base64" ? Buffer.from(kept, "base64").toString() : kept;
+            expect(text).toBe(body.toWellFormed());
+            accepted += 1;
+          }
+        }
+        const batch = JSON.stringify([{ ...event, more: made }, text]);
+        expectNoFault(await deliver(await signed(service, batch, { path: "/batch" })), place);
+      }
+      expect(accepted).toBeGreaterThan(0);
+    },
+  );
 
   it("headers are no fault either", async () => {
     const names = ["authorization", "idempotency-key", "if-match", "if-none-match", "traceparent"];

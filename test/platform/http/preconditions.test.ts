@@ -7,6 +7,7 @@ import {
   problemOf,
   type TestTenant,
 } from "../../support/client.ts";
+import { addService, eventually, post } from "../../support/webhooks.ts";
 
 describe("versions", () => {
   let acme: TestTenant;
@@ -111,13 +112,54 @@ describe("versions", () => {
 
   it("what is not there is 404, whatever the condition", async () => {
     const nobody = `${acme.api}/users/user_${"0".repeat(26)}`;
+    const nothing = `${acme.api}/services/nothing`;
     for (const header of ["*", '"1"']) {
-      const reply = await call("PUT", nobody, {
-        token: acme.admin.token,
-        body: { first_name: "X" },
-        headers: { "if-match": header },
-      });
-      expect(problemOf(reply)).toBe("not-found");
+      for (const [url, body] of [
+        [nobody, { first_name: "X" }],
+        [nothing, { name: "X" }],
+      ] as const) {
+        const reply = await call("PUT", url, {
+          token: acme.admin.token,
+          body,
+          headers: { "if-match": header },
+        });
+        expect(problemOf(reply)).toBe("not-found");
+      }
     }
+  });
+
+  it("of a service: whoever read an older one changes nothing, and removes nothing", async () => {
+    const { slug } = await addService(acme);
+    const url = `${acme.api}/services/${slug}`;
+    const ask = (method: string, ifMatch?: string, name?: string) =>
+      call(method, url, {
+        token: acme.admin.token,
+        ...(name ? { body: { name } } : {}),
+        ...(ifMatch ? { headers: { "if-match": ifMatch } } : {}),
+      });
+    const old = (await ask("GET")).headers.get("etag") ?? "";
+    expect(old).toMatch(/^"1\./);
+    const both = await Promise.all([ask("PUT", old, "One"), ask("PUT", old, "Other")]);
+    expect(both.map(({ status }) => status).sort()).toEqual([200, 412]);
+    const now = await ask("GET");
+    expect(now.headers.get("etag")).toMatch(/^"2\./);
+    for (const late of [await ask("PUT", old, "Late"), await ask("DELETE", old)]) {
+      expect(problemOf(late)).toBe("precondition-failed");
+    }
+    expect((await ask("GET")).text).toBe(now.text);
+    expect((await ask("DELETE", now.headers.get("etag") ?? "")).status).toBe(204);
+  });
+
+  it("of an event: it never changes, and is revalidated", async () => {
+    const service = await addService(acme);
+    const { event_id } = (await post(service, "event-1")).json;
+    await eventually(acme, event_id, "completed");
+    const { token } = acme.admin;
+    const found = await call("GET", `${acme.api}/events?source_id=${event_id}`, { token });
+    const url = `${acme.api}/events/${found.json.data[0].id}`;
+    const tag = (await call("GET", url, { token })).headers.get("etag") ?? "";
+    expect(tag).toMatch(/^"1\./);
+    const again = await call("GET", url, { token, headers: { "if-none-match": tag } });
+    expect([again.status, again.text]).toEqual([304, ""]);
   });
 });

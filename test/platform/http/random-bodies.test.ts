@@ -7,11 +7,20 @@ import {
   newTenant,
   PLATFORM_ORIGIN,
   problemOf,
+  type Reply,
   signIn,
 } from "../../support/client.ts";
 import { HOSTILE_TEXTS } from "../../support/hostile.ts";
-import { type Operation, operationsOf } from "../../support/operations.ts";
+import { type Ids, type Operation, operationsOf } from "../../support/operations.ts";
 import { holds } from "../../support/property.ts";
+import {
+  addService,
+  deliver,
+  eventually,
+  post,
+  signed,
+  type TestService,
+} from "../../support/webhooks.ts";
 import { DEEP } from "../../support/worker.ts";
 
 const RUNS = DEEP ? 10_000 : 400;
@@ -23,8 +32,10 @@ interface Target {
   readonly operation: Operation;
   readonly origin: string;
   readonly email: string;
-  /** What `{id}` stands for: a thing that is there, but is nobody that the test needs. */
-  readonly id: string;
+  /** What parameters stand for: things that are there, but nothing that the test needs. */
+  readonly ids: Ids;
+  /** Signs what is sent where any body is taken. */
+  readonly service: TestService;
 }
 
 describe("random bodies", () => {
@@ -34,11 +45,28 @@ describe("random bodies", () => {
   beforeAll(async () => {
     const [acme, spare, operator] = [await newTenant(), await newTenant(), await newOperator()];
     const user = await addUser(acme, "user");
+    const [service, changed] = [await addService(acme), await addService(acme)];
+    const strict = await addService(acme, "generic", { max_attempts: 1 });
+    const refund = await post(strict, "refund", "payment.refunded", { payment_id: "unknown" });
+    const dead = await eventually(acme, refund.json.event_id, "dead_letter");
+    const ids = {
+      users: user.id,
+      slug: changed.slug,
+      service: service.slug,
+      "webhooks/events": dead.id,
+    };
+    const { admin, origin } = acme;
     const doors = [
-      { origin: acme.origin, email: acme.admin.email, token: acme.admin.token, id: user.id },
-      { origin: PLATFORM_ORIGIN, email: operator.email, token: operator.token, id: spare.id },
+      { origin, email: admin.email, token: admin.token, ids },
+      {
+        origin: PLATFORM_ORIGIN,
+        email: operator.email,
+        token: operator.token,
+        ids: { tenants: spare.id },
+      },
     ];
-    for (const { token, ...door } of doors) {
+    for (const { token, ...each } of doors) {
+      const door = { ...each, service };
       tokens.set(door.origin, token);
       for (const operation of await operationsOf(door.origin)) {
         if (operation.method === "GET" || LEFT_OUT.includes(operation.id)) continue;
@@ -87,13 +115,8 @@ describe("random bodies", () => {
       "random bodies",
       [pairs],
       async ([target, body]) => {
-        const { operation, origin, id } = target;
-        const url = origin + operation.path.replace("{id}", id);
-        const token = operation.isPublic ? undefined : await tokenFor(target);
-        sent += 1;
-        // From everywhere, so that wrong passwords lock nobody out whom the test needs.
-        const ip = `10.${sent >> 8}.${sent & 255}.1`;
-        const reply = await call(operation.method, url, { token, body, ip });
+        const { operation } = target;
+        const reply = await send(target, body);
         const what = `${operation.id} ${JSON.stringify(body)}: ${reply.text}`;
         // Those that register run the pool dry one day.
         const refused = reply.status >= 400 ? problemOf(reply) : null;
@@ -106,8 +129,22 @@ describe("random bodies", () => {
     const ids = new Set(targets.map(({ operation }) => operation.id));
     expect([...seen.keys()].sort()).toEqual([...ids].sort());
     const statuses = new Set([...seen.values()].flatMap((each) => [...each]));
-    for (const status of [200, 201, 204, 422]) expect(statuses).toContain(status);
+    for (const status of [200, 201, 202, 204, 422]) expect(statuses).toContain(status);
   });
+
+  async function send(target: Target, body: unknown): Promise<Reply> {
+    const { operation, origin, ids, service } = target;
+    const url = operation.url(origin, ids);
+    if (operation.isRaw) {
+      const path = url.slice(service.url.length);
+      return deliver(await signed(service, JSON.stringify(body), { path }));
+    }
+    const token = operation.isPublic ? undefined : await tokenFor(target);
+    sent += 1;
+    // From everywhere, so that wrong passwords lock nobody out whom the test needs.
+    const ip = `10.${sent >> 8}.${sent & 255}.1`;
+    return call(operation.method, url, { token, body, ip });
+  }
 
   /** A token that works, whatever signed the caller out. */
   async function tokenFor({ origin, email }: Target): Promise<string> {

@@ -13,6 +13,7 @@ import {
   type TestTenant,
   toReply,
 } from "../../support/client.ts";
+import { addService, post } from "../../support/webhooks.ts";
 import { bindings } from "../../support/worker.ts";
 
 /** Every kind of answer: what it is, and the request that gets it. */
@@ -21,12 +22,15 @@ const KINDS = [
   ["a single resource", 200],
   ["a list", 200],
   ["something new", 201],
+  ["an accepted webhook", 202],
+  ["a webhook that came before", 200],
   ["nothing to say", 204],
   ["a preflight", 204],
   ["not modified", 304],
   ["malformed JSON", 400],
   ["no credential", 401],
   ["a wrong password", 401],
+  ["a wrong signature", 401],
   ["a lacking permission", 403],
   ["an unknown path", 404],
   ["an unknown tenant", 404],
@@ -93,7 +97,8 @@ describe("responses", () => {
         request_id: reply.headers.get("x-request-id"),
         ...(code === "validation-failed" ? { errors: expect.any(Array) } : {}),
       });
-      if (status === 401) expect(reply.headers.get("www-authenticate")).toBe("Bearer");
+      const scheme = kind === "a wrong signature" ? "Signature" : "Bearer";
+      if (status === 401) expect(reply.headers.get("www-authenticate")).toBe(scheme);
       if (status === 503) expect(reply.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     },
   );
@@ -290,11 +295,15 @@ async function allKinds(acme: TestTenant): Promise<Record<Kind, Reply>> {
   const tag = me.headers.get("etag") ?? "";
   const noTable = await brokenTenant(acme.slug, "D1_ERROR: no such table: users: SQLITE_ERROR");
   const down = await brokenTenant(acme.slug);
+  const service = await addService(acme);
   return {
     "a page of links": await call("GET", `${acme.origin}/`),
     "a single resource": me,
     "a list": await call("GET", `${api}/users`, { token }),
     "something new": created,
+    "an accepted webhook": await post(service, "event-1"),
+    "a webhook that came before": await post(service, "event-1"),
+    "a wrong signature": await post({ ...service, secret: "whsec_another" }, "event-2"),
     "nothing to say": await call("POST", `${api}/auth/logout`, { token: reader }),
     "a preflight": await call("OPTIONS", `${api}/users`, { headers: { origin: "https://a.test" } }),
     "not modified": await call("GET", `${api}/auth/me`, {

@@ -4,12 +4,15 @@ import { brokenTenant } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import { callWith, PASSWORD, PLATFORM_ORIGIN } from "../../support/client.ts";
 import { CANARY, leaksIn } from "../../support/log-scan.ts";
+import { SECRET, signed } from "../../support/webhooks.ts";
 import { tick } from "../../support/worker.ts";
 
 /** Everything secret that the tour handed over or got back. */
 interface Secrets {
   readonly passwords: readonly string[];
   readonly tokens: Readonly<Record<"access" | "refresh" | "device", string>>;
+  /** Of a service: the first, and the one that followed it. */
+  readonly webhooks: readonly string[];
 }
 
 const OTHER_PASSWORD = `${CANARY}-staple-battery`;
@@ -25,6 +28,10 @@ async function tour(settings: Partial<Bindings>): Promise<Secrets> {
     const reply = await callWith({ ...settings, ...more }, "POST", url, { token, body });
     expect(reply.status, reply.text).toBe(status);
     return reply.json;
+  };
+  const put = async (url: string, status: number, body: unknown, token: string) => {
+    const reply = await callWith(settings, "PUT", url, { token, body });
+    expect(reply.status, reply.text).toBe(status);
   };
   const registered = await post(`${PLATFORM_ORIGIN}/api/v1/auth/register`, 201, {
     company_name: "Scanned",
@@ -61,6 +68,31 @@ async function tour(settings: Partial<Bindings>): Promise<Secrets> {
     },
     access_token,
   );
+  const webhooks = [SECRET, `${SECRET}-rotated`];
+  const [first = "", second = ""] = webhooks;
+  const service = (secrets: unknown) => ({ name: "Shop", webhook: { scheme: "generic", secrets } });
+  await post(`${api}/services`, 201, { slug: "shop", ...service([first]) }, access_token);
+  await put(`${api}/services/shop`, 200, service([second, first]), access_token);
+  // No scheme signs with a list of lists, or with three of them.
+  await put(`${api}/services/shop`, 422, service([[second]]), access_token);
+  await put(`${api}/services/shop`, 422, service([first, second, first]), access_token);
+  await post(`${api}/webhooks/shop/test`, 202, {}, access_token);
+  const shop = {
+    slug: "shop",
+    url: `${api}/webhooks/shop`,
+    settings: { scheme: "generic" },
+  } as const;
+  const deliver = async (secret: string, status: number, path = "") => {
+    const event = `{"event_id":"${secret.length}","password":"${PASSWORD}"}`;
+    const { url, headers, body } = await signed({ ...shop, secret }, path ? `[${event}]` : event, {
+      path,
+    });
+    const reply = await callWith(settings, "POST", url, { headers, raw: body });
+    expect(reply.status, reply.text).toBe(status);
+  };
+  for (const secret of webhooks) await deliver(secret, 202);
+  await deliver(`${SECRET}-wrong`, 401);
+  await deliver(second, 202, "/batch");
   // What should be text may be anything.
   await post(`${api}/auth/login`, 422, { email, password: [PASSWORD, { nested: PASSWORD }] });
   await post(`${api}/auth/login`, 422, { email, secret: PASSWORD, password: PASSWORD });
@@ -72,10 +104,15 @@ async function tour(settings: Partial<Bindings>): Promise<Secrets> {
   return {
     passwords: [PASSWORD, OTHER_PASSWORD, WRONG_PASSWORD],
     tokens: { access: access_token, refresh: refresh_token, device: registered.device_token },
+    webhooks,
   };
 }
 
-const secretsIn = ({ passwords, tokens }: Secrets) => [...passwords, ...Object.values(tokens)];
+const secretsIn = ({ passwords, tokens, webhooks }: Secrets) => [
+  ...passwords,
+  ...Object.values(tokens),
+  ...webhooks,
+];
 
 describe("the log scan", () => {
   it("finds nothing in a full tour at level debug", async () => {

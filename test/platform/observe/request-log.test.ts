@@ -14,7 +14,9 @@ import {
   PLATFORM_ORIGIN,
   type TestTenant,
 } from "../../support/client.ts";
-import { tick } from "../../support/worker.ts";
+import { keptQueues } from "../../support/kept-queues.ts";
+import { addService, eventOf, signed } from "../../support/webhooks.ts";
+import { ring, tick } from "../../support/worker.ts";
 
 const LOGIN = "/api/v1/auth/login";
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -57,6 +59,7 @@ describe("the request log", () => {
       duration_ms: expect.any(Number),
       tenant_d1_trips: expect.any(Number),
       control_d1_trips: 0,
+      queue_sends: 0,
     });
   });
 
@@ -71,8 +74,33 @@ describe("the request log", () => {
     expect(unknown.line).toMatchObject({
       tenant_d1_trips: 0,
       control_d1_trips: 1,
+      queue_sends: 0,
       tenant: null,
     });
+  });
+
+  it("counts what was sent to the queues", async () => {
+    const { bindings: queues, take } = keptQueues();
+    const service = await addService(acme);
+    const send = async (text: string) => {
+      const { url, headers, body } = await signed(service, text);
+      return lineOf("POST", url, { headers, raw: body }, queues);
+    };
+    const accepted = await send(eventOf(service, "counted"));
+    expect(accepted.line).toMatchObject({
+      status: 202,
+      queue_sends: 1,
+      principal: "anonymous",
+      route: "/api/v1/webhooks/{service}",
+    });
+    // Until it is taken up, a repeat rings as well; the first ring may have been lost.
+    const again = () => send(eventOf(service, "counted"));
+    expect((await again()).line).toMatchObject({ status: 200, queue_sends: 1 });
+    const bells = take().map((sent) => sent.body);
+    expect(bells).toHaveLength(2);
+    await captureLogs(() => ring(bells));
+    expect((await again()).line).toMatchObject({ status: 200, queue_sends: 0 });
+    expect(take()).toEqual([]);
   });
 
   it.each([
@@ -199,13 +227,28 @@ describe("the job log", () => {
   const linesOf = (entries: readonly { message: string }[]) =>
     entries.filter(({ message }) => message === "job");
 
-  it("has one line for each run of each schedule", async () => {
-    const { entries } = await captureLogs(() => tick());
-    const lines = linesOf(entries);
-    expect(lines.map((line) => (line as unknown as { job: string }).job).sort()).toEqual([
-      "provisioning.resume",
-      "tenants.sync_state",
-    ]);
+  /** The jobs of each cron, and calls of the queue that each makes for two tenants. */
+  const JOBS = {
+    "* * * * *": { "provisioning.resume": 0, "tenants.sync_state": 0, "webhooks.sweep": 1 },
+    "0 * * * *": { "webhooks.sweep_all": 1, "webhooks.retain": 1 },
+  };
+
+  it.each(Object.entries(JOBS))("has one line for each schedule of %s", async (cron, jobs) => {
+    for (const activeAt of [Date.now(), null]) {
+      await (env as unknown as Bindings).CONTROL_DB.prepare("UPDATE tenants SET active_at = ?")
+        .bind(activeAt)
+        .run();
+      // Who was not heard of lately is left to the hour.
+      const idle = activeAt === null && "webhooks.sweep" in jobs ? { "webhooks.sweep": 0 } : {};
+      await expectLines(cron, { ...jobs, ...idle });
+    }
+  });
+
+  async function expectLines(cron: string, jobs: Readonly<Record<string, number>>) {
+    const own = { ...(env as unknown as Bindings), ...keptQueues().bindings };
+    const { entries } = await captureLogs(() => tick(own, cron));
+    const lines = linesOf(entries) as unknown as Record<string, unknown>[];
+    expect(lines.map(({ job }) => job)).toEqual(Object.keys(jobs));
     for (const line of lines) {
       expect(line).toEqual({
         time: expect.any(String),
@@ -220,8 +263,44 @@ describe("the job log", () => {
         duration_ms: expect.any(Number),
         tenant_d1_trips: 0,
         control_d1_trips: 1,
+        queue_sends: jobs[String(line.job)],
       });
     }
+  }
+
+  it("has one line for each ring of a doorbell, with the tenant", async () => {
+    const [tenant, idle] = [await newTenant(), await newTenant()];
+    const queues = keptQueues();
+    const own = { ...(env as unknown as Bindings), ...queues.bindings };
+    const service = await addService(tenant, "generic", { max_attempts: 1 });
+    const refund = eventOf(service, "ref-1", "payment.refunded", { payment_id: "none" });
+    const { url, headers, body } = await signed(service, refund);
+    expect((await callWith(own, "POST", url, { headers, raw: body })).status).toBe(202);
+    const [drain] = queues.take().map((sent) => sent.body);
+    if (!drain) throw new Error("No doorbell was rung.");
+    const gone = { ...drain, slug: "nobody-here" };
+    const rings = [drain, drain, { ...drain, tenant_id: idle.id, slug: idle.slug }, gone];
+    const { entries } = await captureLogs(() => ring(rings, "doorbells", own));
+    const lines = new Map(linesOf(entries).map((line) => [Object(line).tenant, line]));
+    expect(linesOf(entries)).toHaveLength(3);
+    expect(lines.get(tenant.slug)).toMatchObject({
+      level: "info",
+      job: "webhooks.drain",
+      request_id: expect.stringMatching(/^req_/),
+      principal: "job:webhooks.drain",
+      status: "ok",
+      // Said once to the dead-letter queue.
+      queue_sends: 1,
+    });
+    expect(lines.get(idle.slug)).toMatchObject({ job: "webhooks.drain", queue_sends: 0 });
+    expect(lines.get(null)).toMatchObject({ job: "webhooks.drain", status: "failed" });
+
+    const [buried] = queues.take();
+    expect(buried).toMatchObject({ queue: "dead-letters", body: { tenant_id: tenant.id } });
+    const burial = await captureLogs(() => ring([Object(buried).body], "dead-letters", own));
+    expect(linesOf(burial.entries)).toMatchObject([
+      { job: "webhooks.dead_letter", tenant: tenant.slug, status: "ok", queue_sends: 0 },
+    ]);
   });
 
   it("tells of a job that failed, runs the others, and fails the invocation", async () => {
@@ -251,6 +330,10 @@ describe("the job log", () => {
   it("tells of a control database that is down", async () => {
     const own = { ...(env as unknown as Bindings), ...brokenControl() };
     const { entries } = await captureLogs(() => tick(own).catch(() => undefined));
-    expect(linesOf(entries)).toMatchObject([{ status: "failed" }, { status: "failed" }]);
+    expect(linesOf(entries)).toMatchObject([
+      { job: "provisioning.resume", status: "failed" },
+      { job: "tenants.sync_state", status: "failed" },
+      { job: "webhooks.sweep", status: "failed" },
+    ]);
   });
 });

@@ -9,6 +9,7 @@ import {
   problemOf,
 } from "../../support/client.ts";
 import { type Around, LOST_TEXTS } from "../../support/d1.ts";
+import { keptQueues } from "../../support/kept-queues.ts";
 import { times } from "../../support/registration.ts";
 import {
   bindings,
@@ -90,6 +91,31 @@ describe("suspending a tenant", () => {
     expect(await firstValue(await databaseOfTenant(slug), told)).toBe(1);
   });
 
+  it("ends when its database hears of it, and then its doorbell rings: at once, or by the job", async () => {
+    const { id, slug } = await newTenant("late-to-wake");
+    const binding = (await registryOf(slug))?.binding;
+    const queues = keptQueues();
+    const well = openWorker(queues.bindings);
+    const broken = openWorker({
+      ...queues.bindings,
+      ...wrapAll((name) => (name === binding ? down : through)),
+    });
+    const rung = () => queues.take().filter(({ body }) => body.slug === slug);
+    await asOperator(id, "suspend", well.call);
+    expect(rung()).toEqual([]);
+    expect((await asOperator(id, "activate", broken.call)).status).toBe(200);
+    expect(await statusOf(slug)).toBe("suspended");
+    expect(rung()).toEqual([]);
+    await well.tick();
+    expect(await statusOf(slug)).toBe("active");
+    expect(rung()).toMatchObject([{ queue: "doorbells", body: { job: "webhooks.drain" } }]);
+    await well.tick();
+    expect(rung()).toEqual([]);
+    await asOperator(id, "suspend", well.call);
+    await asOperator(id, "activate", well.call);
+    expect(rung()).toMatchObject([{ queue: "doorbells", body: { job: "webhooks.drain" } }]);
+  });
+
   it("is heard by a tenant, however many databases are down before it", async () => {
     const heard = await newTenant("behind-them");
     const mark = bindings.CONTROL_DB.prepare(
@@ -99,7 +125,7 @@ describe("suspending a tenant", () => {
     const deaf = times(51, (index) =>
       bindings.CONTROL_DB.prepare(
         `INSERT INTO tenants SELECT 'tenant_deaf_' || ?1, 'deaf-' || ?1, name, plan, cell,
-          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1
+          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1, NULL
           FROM tenants WHERE slug = ?2`,
       ).bind(index, heard.slug),
     );
@@ -109,6 +135,8 @@ describe("suspending a tenant", () => {
       if ((await statusOf(heard.slug)) === "suspended") break;
       await tick();
     }
+    // They would stand before the tenants of the tests that follow, too.
+    await bindings.CONTROL_DB.exec("DELETE FROM tenants WHERE slug LIKE 'deaf-%'");
     expect(await statusOf(heard.slug)).toBe("suspended");
   });
 

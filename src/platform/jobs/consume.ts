@@ -1,0 +1,128 @@
+import type { Bindings } from "../../env.ts";
+import type { TenantCtx } from "../context.ts";
+import { inParallel } from "../in-parallel.ts";
+import { createLogger, errorFields } from "../observe/logger.ts";
+import { Failure } from "../problems.ts";
+import { enterTenant } from "../tenancy/index.ts";
+import { Doorbell } from "./doorbell.ts";
+import { runJob } from "./run-job.ts";
+
+/** Work that a doorbell calls a tenant to. */
+export interface QueueJob {
+  /** `area.what`, as messages, logs and audit rows name it. */
+  readonly name: string;
+  /** Which queue's consumer does it. */
+  readonly queue: "doorbells" | "dead-letters";
+  /** May be called too often, too late and twice at once: what is due stands in the database. */
+  readonly run: (ctx: TenantCtx, bell: Doorbell) => Promise<void>;
+}
+
+/** Tenants served at once: one whose database hangs must not hold up the others. */
+const AT_ONCE = 4;
+/** Pause before a message that could not be served comes again, in seconds. */
+const RETRY_SECONDS = 10;
+/** Pause before a doorbell that was rung in vain so often that it was buried is rung anew. */
+const RING_AGAIN_SECONDS = 300;
+
+/** Messages that one run serves. */
+interface Ring {
+  bell: Doorbell;
+  readonly messages: Message[];
+}
+
+/**
+ * Serves a batch of doorbells: one run per tenant, job, item and chain, however often it was rung. What
+ * fails is left to the queue to bring again; a message that nobody can read is dropped and logged.
+ */
+export async function consume(
+  jobs: readonly QueueJob[],
+  batch: MessageBatch,
+  env: Bindings,
+): Promise<void> {
+  const buried = batch.queue.endsWith("dead-letters");
+  await inParallel(ringsOf(batch), AT_ONCE, async (ring) => {
+    const { bell, messages } = ring;
+    const job = jobs.find(({ name }) => name === bell.job);
+    if (!job) return drop(messages, "no such job");
+    if (buried && job.queue === "doorbells") {
+      return settle(messages, (await ringAnew(bell, env)) ? "ack" : "retry");
+    }
+    const failed = await runJob(
+      env,
+      job.name,
+      async (scope) => {
+        const ctx = await enterTenant(scope, bell.slug);
+        if (ctx.realm.id !== bell.tenant_id) throw new Failure("tenant-not-found");
+        return ctx;
+      },
+      (ctx) => job.run(ctx, bell),
+    );
+    settle(messages, failed && !isGone(failed.error) ? "retry" : "ack");
+  });
+}
+
+/**
+ * Rings a bell that the platform gave up on, because a database was down: its work is still due.
+ * @returns whether it could be rung; a queue that refuses it must not hold up the rest of the batch
+ */
+async function ringAnew(bell: Doorbell, env: Bindings): Promise<boolean> {
+  try {
+    await env.DOORBELLS.send(bell, { delaySeconds: RING_AGAIN_SECONDS });
+    return true;
+  } catch (error) {
+    createLogger().warn("doorbell not rung again", { job: bell.job, ...errorFields(error) });
+    return false;
+  }
+}
+
+/** A tenant that has left has nothing due. */
+function isGone(error: unknown): boolean {
+  return error instanceof Failure && error.code === "tenant-not-found";
+}
+
+function settle(messages: readonly Message[], outcome: "ack" | "retry"): void {
+  for (const message of messages) {
+    if (outcome === "ack") message.ack();
+    else message.retry({ delaySeconds: RETRY_SECONDS });
+  }
+}
+
+function drop(messages: readonly Message[], why: string): void {
+  createLogger().error("queue message dropped", { why, ids: messages.map(({ id }) => id) });
+  settle(messages, "ack");
+}
+
+/** The batch, sorted into rings in the order of their first messages. */
+function ringsOf(batch: MessageBatch): Ring[] {
+  const rings: Ring[] = [];
+  for (const message of batch.messages) {
+    const parsed = Doorbell.safeParse(message.body);
+    if (!parsed.success) {
+      drop([message], "not a doorbell");
+      continue;
+    }
+    const bell = parsed.data;
+    const ring = rings.find((each) => isSameWork(each.bell, bell));
+    if (!ring) {
+      rings.push({ bell, messages: [message] });
+      continue;
+    }
+    ring.messages.push(message);
+    if (bell.again) ring.bell = bell;
+  }
+  return rings;
+}
+
+/**
+ * Bells of two chains are two runs: only the job can tell which chain is alive, and to drop its bell
+ * would break it. A bell of no chain goes with any.
+ */
+function isSameWork(one: Doorbell, other: Doorbell): boolean {
+  return (
+    one.job === other.job &&
+    one.tenant_id === other.tenant_id &&
+    one.slug === other.slug &&
+    one.item === other.item &&
+    (one.again === other.again || !one.again || !other.again)
+  );
+}

@@ -1,0 +1,250 @@
+/** By which index the queries go that a tenant with a million events asks: none reads a table through. */
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { hasEvent } from "../../../src/features/events/index.ts";
+import { receiveDeadLetter } from "../../../src/features/webhooks/dead-letters.service.ts";
+import { drain } from "../../../src/features/webhooks/drain.service.ts";
+import { findByDedupeKey } from "../../../src/features/webhooks/receive.repository.ts";
+import { retain } from "../../../src/features/webhooks/retain.service.ts";
+import type { TenantCtx } from "../../../src/platform/context.ts";
+import { visitTenants } from "../../../src/platform/tenancy/index.ts";
+import { jobCtx, tenantCtx } from "../../support/ctx.ts";
+import { failing } from "../../support/drains.ts";
+import { type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
+import { bindings, openWorker, wrapAll } from "../../support/worker.ts";
+
+/** Tables that grow with what a tenant receives, and the names that queries give to them. */
+const LARGE =
+  /^SCAN (webhook_(events|payloads|attempts|batches|rejections)|events|event|earlier|flying|tenants)\b/;
+/** Sorting of what is equal by the index is no sorting of everything. */
+const SORTED = /^USE TEMP B-TREE FOR (ORDER|GROUP) BY$/;
+
+/** Which queries a case is about. */
+const WEBHOOKS = /webhook_(events|payloads|attempts|batches|rejections)/;
+const EVENTS = /from .events./;
+
+describe("by an index go", () => {
+  let house: QuietHouse;
+  let env: Bindings;
+  let dead: string;
+  const asked: { database: D1Database; sql: string }[] = [];
+  beforeAll(async () => {
+    house = await quietHouse({ max_attempts: 1 });
+    env = {
+      ...house.worker.env,
+      ...wrapAll((binding) => async (trip, run) => {
+        const database = bindings[binding] as D1Database;
+        asked.push(...trip.sql.map((sql) => ({ database, sql })));
+        return run();
+      }),
+    };
+    dead = await house.accept("dead");
+    await house.drain(failing);
+    await house.database.prepare("UPDATE webhook_events SET told_at = 1").run();
+    house.sent();
+  });
+
+  /** What is asked of these tables while it runs, each with its plan. */
+  async function plansOf(run: () => Promise<unknown>, about: RegExp) {
+    asked.length = 0;
+    await run();
+    const plans: { sql: string; plan: string[] }[] = [];
+    for (const { database, sql } of asked.splice(0)) {
+      if (!about.test(sql)) continue;
+      // The values play no part in a plan.
+      const nulls = [...sql.replace(/'[^']*'/g, "")].filter((letter) => letter === "?");
+      const rows = await database
+        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+        .bind(...nulls.map(() => null))
+        .all<{ detail: string }>();
+      plans.push({ sql, plan: rows.results.map(({ detail }) => detail) });
+    }
+    return plans;
+  }
+  const drainOne = async () => {
+    await house.accept(`evt-${asked.length}`);
+    await inside((ctx) => drain(ctx, {}, { ...failing, random: () => 0.5 }));
+  };
+  const inside = async (run: (ctx: TenantCtx) => Promise<unknown>) =>
+    run(await tenantCtx(house.tenant.slug, env));
+  const ask = async (path: string, method = "GET", body?: unknown) => {
+    const url = `${house.tenant.api}${path}`;
+    const reply = await openWorker(env).call(method, url, {
+      token: house.tenant.admin.token,
+      body,
+    });
+    expect(reply.status, reply.text).toBeLessThan(300);
+    return reply;
+  };
+  const list = (path: string) => () => ask(path);
+  const T = "2026-01-01T00:00:00Z";
+  const replay = (body: unknown) => () => ask("/webhooks/dead-letters/replay", "POST", body);
+  /** What is done by the clock when everything is old. */
+  const retainOld = async () => {
+    await house.database.batch([
+      house.database.prepare("UPDATE webhook_events SET status = 'completed', ended_at = 1"),
+      house.database.prepare("INSERT INTO webhook_batches VALUES ('a', 'b', 1)"),
+      house.database.prepare("INSERT INTO webhook_rejections VALUES (1, 'a', 'b', 1, 1, 1)"),
+    ]);
+    await inside(retain);
+    await inside(retain);
+  };
+
+  it.each<[string, () => Promise<unknown>, RegExp, ...string[]]>([
+    [
+      "a drain that tells the dead-letter queue",
+      () => inside((ctx) => drain(ctx, {})),
+      WEBHOOKS,
+      "webhook_events_due (replay=? AND due_at<?)",
+      "webhook_events_unburied (told_at<?)",
+      "webhook_events_unburied (told_at=?)",
+    ],
+    [
+      "a drain that takes events",
+      drainOne,
+      WEBHOOKS,
+      "webhook_events_due (replay=? AND due_at<?)",
+      "webhook_events_lease (lease=?)",
+    ],
+    [
+      "a dead letter's burial",
+      () => inside((ctx) => receiveDeadLetter(ctx, { item: dead })),
+      WEBHOOKS,
+      "(id=?)",
+    ],
+    [
+      "repeats",
+      () => inside((ctx) => findByDedupeKey(ctx.db, "a", ["b"])),
+      WEBHOOKS,
+      "webhook_events_dedupe (service=? AND dedupe_key=?)",
+    ],
+    [
+      "all received events",
+      list("/webhooks/events"),
+      WEBHOOKS,
+      "SCAN webhook_events USING INDEX sqlite_autoindex_webhook_events_1",
+    ],
+    ["those of a time", list(`/webhooks/events?from=${T}&to=${T}`), WEBHOOKS, "(id>? AND id<?)"],
+    [
+      "those of a status and time",
+      list(`/webhooks/events?status=completed&from=${T}`),
+      WEBHOOKS,
+      "webhook_events_status (status=? AND id>?)",
+    ],
+    [
+      "those of a service and time",
+      list(`/webhooks/events?service=x&to=${T}`),
+      WEBHOOKS,
+      "webhook_events_service (service=? AND id<?)",
+    ],
+    [
+      "those of a type and time",
+      list(`/webhooks/events?type=x&from=${T}`),
+      WEBHOOKS,
+      "webhook_events_type (type=? AND id>?)",
+    ],
+    [
+      "those of a service that failed",
+      list("/webhooks/events?status=failed&service=x&type=x"),
+      WEBHOOKS,
+      "webhook_events_status (status=?)",
+    ],
+    ["one received event", () => ask(`/webhooks/events/${dead}`), WEBHOOKS, "(id=?)"],
+    [
+      "the health",
+      list("/webhooks/health"),
+      WEBHOOKS,
+      "webhook_events_due (replay=? AND due_at<?)",
+      "webhook_events_status (status=?)",
+    ],
+    [
+      "counting dead letters",
+      replay({ dry_run: true, from: T, service: "x" }),
+      WEBHOOKS,
+      "webhook_events_status (status=? AND id>?)",
+    ],
+    [
+      "replaying dead letters",
+      replay({ to: T, type: "x" }),
+      WEBHOOKS,
+      "webhook_events_status (status=? AND id<?)",
+    ],
+    [
+      "rejections",
+      list("/webhooks/rejections"),
+      WEBHOOKS,
+      "SCAN webhook_rejections USING INDEX sqlite_autoindex_webhook_rejections_1",
+    ],
+    [
+      "retention",
+      retainOld,
+      WEBHOOKS,
+      "webhook_events_ended (status=? AND ended_at<?)",
+      "webhook_batches_received_at (received_at<?)",
+      "webhook_rejections_1 (hour<?)",
+      "webhook_payloads_1 (event_id=?)",
+      "webhook_attempts_1 (event_id=?)",
+    ],
+    [
+      "all that happened",
+      list("/events"),
+      EVENTS,
+      "SCAN events USING INDEX sqlite_autoindex_events_1",
+    ],
+    [
+      "what happened about a subject",
+      list("/events?subject=x"),
+      EVENTS,
+      "events_subject (subject=?)",
+    ],
+    ["what happened of a type", list("/events?type=x"), EVENTS, "events_type (type=?)"],
+    [
+      "what came of a webhook",
+      list("/events?source_id=x"),
+      EVENTS,
+      "events_source_id (source_id=?)",
+    ],
+    [
+      "what happened at a time",
+      list(`/events?from=${T}&to=${T}&type=x`),
+      EVENTS,
+      "events_occurred_at (occurred_at>? AND occurred_at<?)",
+    ],
+    [
+      "what was told",
+      () => inside((ctx) => hasEvent(ctx.db, { source: "a", subject: "b", type: "c" })),
+      EVENTS,
+      "events_told (source=? AND subject=? AND type=?)",
+    ],
+    [
+      "visits",
+      () => visitTenants(jobCtx(env), "t.work", "all"),
+      /tenants/,
+      "tenants_cell (cell=? AND id>?)",
+    ],
+    [
+      "visits of active tenants",
+      () => visitTenants(jobCtx(env), "t.work", "active"),
+      /tenants/,
+      "tenants_cell (cell=? AND id>?)",
+    ],
+  ])("%s", async (_, run, about, ...indexes) => {
+    const plans = await plansOf(run, about);
+    const lines = plans.flatMap(({ plan }) => plan);
+    for (const index of indexes) {
+      expect(
+        lines.filter((line) => line.includes(index)),
+        `${index}: ${lines.join("\n")}`,
+      ).not.toEqual([]);
+    }
+    for (const { sql, plan } of plans) {
+      // What one consumer holds, and what came of one webhook, are few.
+      const few = plan.some((line) => /webhook_events_lease|events_source_id/.test(line));
+      // A list of all is read from its end, by the index that it is ordered by.
+      const bad = plan.filter(
+        (line) => (LARGE.test(line) && !indexes.includes(line)) || (SORTED.test(line) && !few),
+      );
+      expect(bad, sql).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,215 @@
+/** Schedules that visit tenants, and how a tenant says that it has work. */
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import worker from "../../../src/index.ts";
+import { runSchedules, type Schedule } from "../../../src/platform/jobs/schedules.ts";
+import { sayActive, visitTenants } from "../../../src/platform/tenancy/index.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
+import { newTenant } from "../../support/client.ts";
+import { HOUR, MINUTE, standingClock } from "../../support/clock.ts";
+import { jobCtx, tenantCtx } from "../../support/ctx.ts";
+import { keptQueues } from "../../support/kept-queues.ts";
+import { bindings, firstValue, registryOf, wrapAll } from "../../support/worker.ts";
+
+const clock = standingClock({ between: 3 * HOUR });
+const CONTROL = bindings.CONTROL_DB;
+
+/** Rows of the registry without databases: a visitor who looked for them would fail. */
+async function register(
+  count: number,
+  name: string,
+  { cell = "test-1", state = "active", activeAt = null as number | null } = {},
+): Promise<string[]> {
+  const slugs = Array.from({ length: count }, (_, at) => `${name}-${String(at).padStart(3, "0")}`);
+  const insert = CONTROL.prepare(
+    `INSERT INTO tenants (id, slug, name, plan, cell, binding, state, schema_version, created_at,
+      updated_at, version, active_at) VALUES (?1, ?2, ?2, 'free', ?3, ?4, ?5, 1, 0, 0, 1, ?6)`,
+  );
+  if (count === 0) return [];
+  await CONTROL.batch(
+    slugs.map((slug) => insert.bind(`tenant_${slug}`, slug, cell, `NONE_${slug}`, state, activeAt)),
+  );
+  return slugs;
+}
+
+/** A deployment that keeps its doorbells, counts its trips and has no tenant's database. */
+function deployment() {
+  const queues = keptQueues();
+  const trips: string[] = [];
+  const batches: number[] = [];
+  const doorbells = queues.bindings.DOORBELLS;
+  const env = {
+    ...bindings,
+    ...queues.bindings,
+    DOORBELLS: {
+      ...doorbells,
+      sendBatch: (messages: Iterable<MessageSendRequest>) => {
+        const all = [...messages];
+        batches.push(all.length);
+        return doorbells.sendBatch(all);
+      },
+    },
+    ...wrapAll((binding) => async ({ kind }, run) => {
+      trips.push(binding === "CONTROL_DB" ? `control ${kind}` : `tenant ${kind}`);
+      return run();
+    }),
+  } as unknown as Bindings;
+  return { env, queues, trips, batches };
+}
+
+describe("a visit", () => {
+  beforeEach(async () => {
+    await CONTROL.prepare("DELETE FROM tenants").run();
+  });
+  const visit = async (which: "all" | "active") => {
+    const { env, queues, trips, batches } = deployment();
+    await visitTenants(jobCtx(env), "t.work", which);
+    const sent = queues.take();
+    const slugs = sent.map(({ body }) => body.slug);
+    for (const { queue, body, delaySeconds } of sent) {
+      const bell = { job: "t.work", tenant_id: `tenant_${body.slug}`, slug: body.slug };
+      expect({ queue, body, delaySeconds }).toEqual({
+        queue: "doorbells",
+        body: bell,
+        delaySeconds: 0,
+      });
+    }
+    return { slugs, trips, batches };
+  };
+
+  it.each([
+    [0, [], 1],
+    [1, [1], 1],
+    [99, [99], 1],
+    [100, [100], 2],
+    [101, [100, 1], 2],
+    [250, [100, 100, 50], 3],
+  ])(
+    "of %d tenants rings each once, a page at a time, and opens no database of theirs",
+    async (count, pages, reads) => {
+      const slugs = await register(count, "house");
+      const seen = await visit("all");
+      expect(seen.slugs).toEqual(slugs);
+      expect(seen.batches).toEqual(pages);
+      expect(seen.trips).toEqual(Array.from({ length: reads }, () => "control read"));
+    },
+  );
+
+  it("is for the active tenants of this cell", async () => {
+    const here = await register(2, "here");
+    await register(2, "elsewhere", { cell: "test-2" });
+    for (const state of ["claimed", "migrating", "seeding", "suspended", "deactivated"]) {
+      await register(1, state, { state });
+    }
+    expect((await visit("all")).slugs).toEqual(here);
+  });
+
+  it("is for those who said within two hours that they had work, if only they are wanted", async () => {
+    const now = Date.now();
+    await register(3, "idle");
+    const busy = await register(150, "busy", { activeAt: now });
+    const lately = await register(1, "lately", { activeAt: now - 2 * HOUR + 1 });
+    await register(1, "long-ago", { activeAt: now - 2 * HOUR });
+    await register(1, "suspended", { activeAt: now, state: "suspended" });
+    const seen = await visit("active");
+    expect(seen.slugs).toEqual([...busy, ...lately]);
+    expect(seen.batches).toEqual([100, 51]);
+    expect((await visit("all")).slugs).toHaveLength(3 + 150 + 1 + 1);
+  });
+});
+
+describe("the schedules", () => {
+  beforeEach(async () => {
+    await CONTROL.prepare("DELETE FROM tenants").run();
+  });
+
+  it("sweep active tenants by the minute and all by the hour, through the queue alone", async () => {
+    await register(2, "idle");
+    await register(1, "busy", { activeAt: Date.now() });
+    const { createScheduledController } = await import("cloudflare:test");
+    const rung: Record<string, string[]> = {};
+    for (const cron of ["* * * * *", "0 * * * *"]) {
+      const { env, queues, trips } = deployment();
+      await worker.scheduled(createScheduledController({ cron }), env);
+      rung[cron] = queues.take().map(({ body }) => `${body.job} ${body.slug}`);
+      expect(trips.filter((trip) => trip.startsWith("tenant"))).toEqual([]);
+    }
+    const all = ["busy-000", "idle-000", "idle-001"];
+    expect(rung).toEqual({
+      "* * * * *": ["webhooks.drain busy-000"],
+      "0 * * * *": [
+        ...all.map((slug) => `webhooks.drain ${slug}`),
+        ...all.map((slug) => `webhooks.retain ${slug}`),
+      ],
+    });
+  });
+
+  it("run each after the other; one that fails stops no other, and shows in the end", async () => {
+    const order: string[] = [];
+    const schedule = (name: string, run: Schedule["run"], cron = "* * * * *"): Schedule => ({
+      name,
+      cron,
+      run: async (ctx) => {
+        order.push(name);
+        expect(ctx.principal).toEqual({ kind: "job", name });
+        await run(ctx);
+      },
+    });
+    const schedules = [
+      schedule("t.fails", () => Promise.reject(new Error("not today"))),
+      schedule("t.works", async () => {}),
+      schedule("t.hourly", async () => {}, "0 * * * *"),
+    ];
+    const { entries } = await captureLogs(() =>
+      expect(runSchedules(schedules, "* * * * *", bindings)).rejects.toThrow("1 jobs failed"),
+    );
+    expect(order).toEqual(["t.fails", "t.works"]);
+    expect(entries.filter(({ message }) => message === "job")).toMatchObject([
+      { job: "t.fails", status: "failed" },
+      { job: "t.works", status: "ok" },
+    ]);
+  });
+});
+
+describe("a tenant with work", () => {
+  const activeAt = async (slug: string) => (await registryOf(slug))?.active_at;
+
+  it("says so once an hour, however often it is asked", async () => {
+    const { slug } = await newTenant();
+    expect(await activeAt(slug)).toBeNull();
+    const writes: number[] = [];
+    const { env, trips } = deployment();
+    for (const pause of [0, 1, HOUR - 2, 1, MINUTE]) {
+      clock.pass(pause);
+      const ctx = await tenantCtx(slug, env);
+      trips.length = 0;
+      await sayActive(ctx);
+      writes.push(trips.filter((trip) => trip === "control batch").length);
+    }
+    expect(writes).toEqual([1, 0, 0, 1, 0]);
+    expect(await activeAt(slug)).toBe(Date.now() - MINUTE);
+  });
+
+  it("does not put back what another isolate has said meanwhile", async () => {
+    const { slug } = await newTenant();
+    const later = Date.now() + 1;
+    await CONTROL.prepare("UPDATE tenants SET active_at = ? WHERE slug = ?")
+      .bind(later, slug)
+      .run();
+    await sayActive(await tenantCtx(slug));
+    expect(await activeAt(slug)).toBe(later);
+  });
+
+  it("is a minute's row of the platform's log together with all others", async () => {
+    clock.pass(MINUTE - (Date.now() % MINUTE));
+    const houses = [await newTenant(), await newTenant(), await newTenant()];
+    const counted = () =>
+      firstValue<number>(
+        CONTROL,
+        "SELECT count(*) FROM audit_log WHERE action = 'tenant.seen_active'",
+      );
+    const before = await counted();
+    for (const { slug } of houses) await sayActive(await tenantCtx(slug));
+    expect((await counted()) - before).toBe(1);
+  });
+});

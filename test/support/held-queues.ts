@@ -1,0 +1,104 @@
+/** Queues whose messages a test holds: it says what is delivered when, twice, out of turn or never. */
+import type { Bindings } from "../../src/env.ts";
+
+export type QueueName = "doorbells" | "dead-letters";
+
+/** A message on its way. */
+export interface Held {
+  readonly queue: QueueName;
+  readonly body: unknown;
+  /** Not before this time, in ms since the epoch. */
+  readonly readyAt: number;
+  /** How often it was delivered in vain. */
+  readonly failures: number;
+}
+
+/** As `wrangler.toml` says. */
+const BATCH_SIZE: Record<QueueName, number> = { doorbells: 10, "dead-letters": 25 };
+const MAX_RETRIES: Record<QueueName, number> = { doorbells: 5, "dead-letters": 100 };
+
+/** Stands between a sender and the queue: it may send once, twice, never, or throw. */
+export type AroundSend = (queue: QueueName, send: () => void) => void | Promise<void>;
+
+export function holdQueues() {
+  let held: Held[] = [];
+
+  /** Bindings for one isolate, with `around` at every call. */
+  function bindings(
+    around: AroundSend = (_, send) => send(),
+  ): Pick<Bindings, "DOORBELLS" | "DEAD_LETTERS"> {
+    const bindingOf = (queue: QueueName) => ({
+      send: (body: unknown, options: { delaySeconds?: number } = {}) =>
+        around(queue, () => hold(queue, body, options.delaySeconds)),
+      sendBatch: (messages: Iterable<{ readonly body: unknown }>) =>
+        around(queue, () => {
+          for (const { body } of messages) hold(queue, body);
+        }),
+      metrics: async () => ({ backlogCount: held.length, backlogBytes: 0 }),
+    });
+    const [DOORBELLS, DEAD_LETTERS] = [bindingOf("doorbells"), bindingOf("dead-letters")];
+    return { DOORBELLS, DEAD_LETTERS } as unknown as Pick<Bindings, "DOORBELLS" | "DEAD_LETTERS">;
+  }
+
+  function hold(queue: QueueName, body: unknown, delaySeconds = 0, failures = 0): void {
+    const readyAt = Date.now() + delaySeconds * 1_000;
+    held.push({ queue, body: structuredClone(body), readyAt, failures });
+  }
+
+  /** What the queue would deliver now: the first that are ready, in the order of their sending. */
+  function take(queue: QueueName, most = BATCH_SIZE[queue]): Held[] {
+    const now = Date.now();
+    const taken = new Set(
+      held.filter((each) => each.queue === queue && each.readyAt <= now).slice(0, most),
+    );
+    held = held.filter((each) => !taken.has(each));
+    return [...taken];
+  }
+
+  /**
+   * Hands messages to a consumer as the platform does: what was acknowledged is gone, what is to be
+   * retried comes again, and so does the rest when the consumer failed or ended. What failed too
+   * often goes to the dead-letter queue.
+   */
+  async function deliver(
+    taken: readonly Held[],
+    consumer: (batch: MessageBatch) => Promise<unknown>,
+  ): Promise<void> {
+    const [first] = taken;
+    if (!first) return;
+    const outcomes = new Map<Held, number | "acked">();
+    const messages = taken.map((message, index) => ({
+      id: String(index),
+      timestamp: new Date(message.readyAt),
+      body: message.body,
+      attempts: message.failures + 1,
+      ack: () => void outcomes.set(message, "acked"),
+      retry: ({ delaySeconds = 0 } = {}) => void outcomes.set(message, delaySeconds),
+    }));
+    const batch = { queue: `rowhouse-${first.queue}`, messages } as unknown as MessageBatch;
+    const done = await consumer(batch).then(
+      () => true,
+      () => false,
+    );
+    for (const message of taken) {
+      const outcome = outcomes.get(message) ?? (done ? "acked" : 0);
+      if (outcome !== "acked") comeAgain(message, outcome);
+    }
+  }
+
+  function comeAgain({ queue, body, failures }: Held, delaySeconds: number): void {
+    if (failures < MAX_RETRIES[queue]) hold(queue, body, delaySeconds, failures + 1);
+    else if (queue === "doorbells") hold("dead-letters", body);
+    else throw new Error("A dead letter was delivered a hundred times in vain.");
+  }
+
+  return {
+    bindings,
+    take,
+    deliver,
+    /** Messages that nobody has taken, delayed ones too. */
+    waiting: (): readonly Held[] => held,
+  };
+}
+
+export type HeldQueues = ReturnType<typeof holdQueues>;
