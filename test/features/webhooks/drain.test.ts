@@ -44,6 +44,7 @@ describe("an event that fails", () => {
       lease: null,
       lastError: "It is not to be.",
       endedAt: new Date(),
+      toldAt: new Date(),
       buriedAt: null,
     });
     expect(rung(house)).toEqual([["dead-letters webhooks.dead_letter", { item: id }, 0]]);
