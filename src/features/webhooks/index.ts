@@ -1,4 +1,10 @@
-/** Webhooks that a tenant's services send: received once, processed once, replayed when asked. */
+/**
+ * Webhooks that a tenant's services send: received once, processed once, replayed when asked.
+ *
+ * The way of an event: `deliveries` (genuine?) -> `receive`, `receive-batch` (stored) -> `ring-drain`
+ * -> `drain` (`claim`, then an `attempt` each, by `handlers`) -> `dead-letters` -> `replay` ->
+ * `retain`. Beside it: `rejections`, `inspect` and `send-test`.
+ */
 export { inspectRouter } from "./inspect.routes.ts";
 export { retainEverywhere, sweep, webhookJobs } from "./jobs.ts";
 export { receiveRouter } from "./receive.routes.ts";
