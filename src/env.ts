@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -97,6 +99,12 @@ export interface Bindings {
   readonly DOORBELLS: Queue;
   /** What failed for good, and doorbells that were rung in vain. */
   readonly DEAD_LETTERS: Queue;
+  /** Accounts of rate limits: an object per tenant, and one per share of all addresses. */
+  readonly RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
+  /** An object per tenant and service or destination. */
+  readonly CIRCUIT_BREAKER: DurableObjectNamespace<CircuitBreaker>;
+  /** A counter of this location alone, in front of the objects that keep addresses. */
+  readonly ADDRESS_GUARD: RateLimit;
   /** The pool (`TENANT_DB_...`) and the raw variables; read through `pool.ts` and {@link settingsOf}. */
   readonly [name: string]: unknown;
 }

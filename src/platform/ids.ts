@@ -15,6 +15,8 @@ export const ID_PREFIXES = {
   webhookEvent: "whevent",
   event: "event",
   lease: "lease",
+  destination: "destination",
+  delivery: "delivery",
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

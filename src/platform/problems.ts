@@ -36,6 +36,8 @@ export const PROBLEMS = {
   "slug-taken": { status: 409, title: "The slug is taken" },
   "email-taken": { status: 409, title: "The e-mail address is taken" },
   "last-admin": { status: 409, title: "A tenant keeps at least one admin" },
+  "service-not-callable": { status: 409, title: "The service cannot be called as it is set up" },
+  "delivery-state": { status: 409, title: "The delivery's state does not allow this" },
   "tenant-state": { status: 409, title: "The tenant's state does not allow this" },
   "idempotency-in-progress": {
     status: 409,
@@ -50,9 +52,14 @@ export const PROBLEMS = {
     status: 422,
     title: "The Idempotency-Key was used for another request",
   },
+  "quota-exceeded": { status: 429, title: "A rate limit is reached" },
   "sign-in-locked": { status: 429, title: "Too many failed sign-ins", retryAfter: 60 },
   "registration-limit": { status: 429, title: "Too many registrations", retryAfter: 3_600 },
   "internal-error": { status: 500, title: "Something went wrong on our side" },
+  "downstream-unreachable": { status: 502, title: "The called service cannot be reached" },
+  "downstream-answer": { status: 502, title: "The called service's answer cannot be used" },
+  "circuit-open": { status: 503, title: "The called service is left in peace for now" },
+  "downstream-timeout": { status: 504, title: "The called service did not answer in time" },
   "not-ready": { status: 503, title: "A part that answers need is down", retryAfter: 5 },
   overloaded: { status: 503, title: "Too busy right now", retryAfter: 1 },
   "database-unavailable": {

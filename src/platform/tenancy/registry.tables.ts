@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { LimitOverrides } from "../limits/plans.ts";
 
 /**
  * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, then
@@ -25,6 +26,8 @@ export const tenants = sqliteTable(
     slug: text("slug").notNull().unique(),
     name: text("name").notNull(),
     plan: text("plan").notNull(),
+    /** Limits that differ from the plan's, by name. */
+    limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
     cell: text("cell").notNull(),
     /** Name of the D1 binding. */
     binding: text("binding").notNull(),

@@ -229,7 +229,7 @@ describe("a doorbell that was rung in vain", () => {
 describe("the queues", () => {
   it("delay by whole seconds, never before, and a day at most; every call is counted", async () => {
     const queues = keptQueues();
-    const meter = { tenantTrips: 0, controlTrips: 0, queueSends: 0 };
+    const meter = { tenantTrips: 0, controlTrips: 0, queueSends: 0, objectCalls: 0 };
     const { ring, ringAll, bury, buryAll } = createQueues(
       { ...bindings, ...queues.bindings },
       meter,
