@@ -49,7 +49,7 @@ export async function claimTenant(
   const names = JSON.stringify(poolBindings(env).sort());
   const insert = write.insert(tenants).select(
     sql`SELECT ${claim.id}, ${claim.slug}, ${claim.name}, ${DEFAULT_PLAN}, ${settings.CELL},
-      pool.value, 'claimed', 0, ${claim.pendingSeed}, NULL, NULL, ${now}, ${now}, 1, NULL
+      pool.value, 'claimed', 0, ${claim.pendingSeed}, NULL, NULL, ${now}, ${now}, 1, NULL, NULL
       FROM json_each(${names}) AS pool
       WHERE NOT EXISTS (
         SELECT 1 FROM ${tenants} WHERE cell = ${settings.CELL} AND binding = pool.value

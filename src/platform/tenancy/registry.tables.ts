@@ -26,8 +26,6 @@ export const tenants = sqliteTable(
     slug: text("slug").notNull().unique(),
     name: text("name").notNull(),
     plan: text("plan").notNull(),
-    /** Limits that differ from the plan's, by name. */
-    limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
     cell: text("cell").notNull(),
     /** Name of the D1 binding. */
     binding: text("binding").notNull(),
@@ -44,6 +42,8 @@ export const tenants = sqliteTable(
     version: integer("version").notNull(),
     /** When it was last known to have work; who never says so is visited seldom. */
     activeAt: integer("active_at", { mode: "timestamp_ms" }),
+    /** Limits that differ from the plan's, by name. */
+    limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
   },
   (table) => [
     index("tenants_cell").on(table.cell, table.id),
