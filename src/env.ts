@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
 import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
 
@@ -10,6 +11,19 @@ const integer = (fallback: number, min: number, max: number) =>
 /** An origin as browsers spell it: scheme, host, port if it is not the scheme's own. */
 const isOrigin = (text: string) =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+/** A setting that is written as JSON. */
+function json<T>(schema: z.ZodType<T>, fallback: T) {
+  return z.preprocess((value, ctx) => {
+    if (typeof value !== "string") return value ?? fallback;
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      ctx.addIssue("is not valid JSON");
+      return z.NEVER;
+    }
+  }, schema);
+}
 
 const Vars = z
   .object({
@@ -22,6 +36,14 @@ const Vars = z
     REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
     REGISTRATIONS_PER_IP_PER_DAY: integer(5, 0, 1_000_000),
     REGISTRATIONS_PER_DAY: integer(200, 0, 1_000_000),
+    /** What the tenants of each plan may use. */
+    PLANS: json<Plans>(Plans, USUAL_PLANS),
+    /** Requests a minute without a token, by address ... */
+    ANONYMOUS_PER_MINUTE: integer(120, 1, 10_000_000),
+    /** ... of which so many may sign in, renew tokens or register ... */
+    SIGN_INS_PER_MINUTE: integer(20, 1, 10_000_000),
+    /** ... and tokens, hosts and signatures of one address that may be wrong. */
+    FAILURES_PER_MINUTE: integer(60, 1, 10_000_000),
     /** Life of an access token in seconds: 1 minute to 24 hours. */
     ACCESS_TOKEN_SECONDS: integer(900, 60, 86_400),
     /** A refresh token dies when unused for so many seconds ... */

@@ -1,6 +1,7 @@
 import type { Settings } from "../env.ts";
 import type { Principal, UserPrincipal } from "./access/principal.ts";
 import type { Queues } from "./jobs/queues.ts";
+import type { MetLimits } from "./limits/headers.ts";
 import type { Objects } from "./objects.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { ControlDb, RealmDb, Tenancy, TenantDb } from "./tenancy/index.ts";
@@ -25,6 +26,8 @@ export interface RequestFacts {
 
 /** A promise to store the answer in the commit that makes it true. */
 export interface IdempotencyClaim {
+  /** The client's key as it was sent. */
+  readonly text: string;
   /** Hash of principal, method, path and the client's key. */
   readonly key: string;
   /** Hash of the payload. */
@@ -44,6 +47,8 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   readonly queues: Queues;
   /** Where what all isolates must agree on is kept: limits, breakers. */
   readonly objects: Objects;
+  /** Limits that the request has met so far. */
+  readonly metLimits: MetLimits;
   readonly principal: Principal;
   readonly request: RequestFacts;
   /** Id of the realm that the signed-in caller belongs to, when it is not this one. */

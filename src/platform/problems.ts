@@ -101,6 +101,8 @@ export interface FailureOptions {
   readonly errors?: readonly FieldError[];
   /** Extra response headers that the standard asks for, such as `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Members of this problem's own (RFC 9457, section 3.2). */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   /** For the log only; never shown to the caller. */
   readonly cause?: unknown;
 }

@@ -15,6 +15,8 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         .select({
           realmId: realm.id,
           realmStatus: realm.status,
+          plan: realm.plan,
+          limits: realm.limits,
           userId: users.id,
           email: users.email,
           role: users.role,
@@ -35,9 +37,10 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         ),
     "primary",
   );
-  const { realmStatus, userId, email, role, publicJwk } = requireOwn(ctx.db, row);
+  const own = requireOwn(ctx.db, row);
+  const { realmStatus, plan, limits, userId, email, role, publicJwk } = own;
   const user = userId && email && role ? { id: userId, email, role } : null;
-  return { realmStatus, user, publicJwk };
+  return { realmStatus, realmPlan: { plan, limits }, user, publicJwk };
 };
 
 const network = alias(signInFailures, "network_failures");

@@ -1,4 +1,4 @@
-import type { BreakerOptions } from "../../platform/breaker/index.ts";
+import { BREAKER_DEFAULTS, type BreakerOptions } from "../../platform/breaker/index.ts";
 
 /** What goes into each request to the service, but for the credential itself. */
 export type ApiAuth =
@@ -15,4 +15,32 @@ export interface ApiSettings {
   readonly retry?: { readonly max_attempts?: number; readonly base_ms?: number };
   readonly rate_limit_per_second?: number;
   readonly breaker?: Partial<BreakerOptions>;
+}
+
+/** The same with what was left out. */
+export interface CompleteApi {
+  readonly base_url: string;
+  readonly auth: ApiAuth;
+  readonly timeout_ms: number;
+  readonly retry: { readonly max_attempts: number; readonly base_ms: number };
+  /** Null: as fast as it comes. */
+  readonly rate_limit_per_second: number | null;
+  readonly breaker: BreakerOptions;
+}
+
+/** Where the settings say nothing else; times in ms. */
+export const API_DEFAULTS = { timeoutMs: 10_000, maxAttempts: 3, baseMs: 200 } as const;
+
+/** Settings with the defaults in the place of what was left out. */
+export function completeApi(api: ApiSettings): CompleteApi {
+  const { timeoutMs, maxAttempts, baseMs } = API_DEFAULTS;
+  const { max_attempts = maxAttempts, base_ms = baseMs } = api.retry ?? {};
+  return {
+    base_url: api.base_url,
+    auth: api.auth,
+    timeout_ms: api.timeout_ms ?? timeoutMs,
+    retry: { max_attempts, base_ms },
+    rate_limit_per_second: api.rate_limit_per_second ?? null,
+    breaker: { ...BREAKER_DEFAULTS, ...api.breaker },
+  };
 }

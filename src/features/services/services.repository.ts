@@ -1,4 +1,5 @@
-import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, type SQL } from "drizzle-orm";
+import type { BreakerMode } from "../../platform/breaker/index.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
@@ -12,7 +13,10 @@ export interface ServiceView extends ServiceRow {
   readonly secrets: readonly SecretRow[];
 }
 
-export type ServiceChange = Pick<ServiceRow, "name" | "webhook" | "updatedAt" | "version">;
+export type ServiceChange = Pick<
+  ServiceRow,
+  "name" | "webhook" | "api" | "apiCredential" | "apiCredentialId" | "updatedAt" | "version"
+>;
 
 /** Services by slug, which never changes. */
 export function listServices(
@@ -30,6 +34,11 @@ export async function findService(
 ): Promise<ServiceView | undefined> {
   const [view] = await select(db, eq(services.slug, slug), 1, from);
   return view;
+}
+
+/** Services that are called, by slug. */
+export function listApiServices(db: RealmDb, count: number): Promise<ServiceView[]> {
+  return select(db, isNotNull(services.api), count);
 }
 
 export function insertService(row: ServiceRow): Step {
@@ -55,6 +64,20 @@ export function updateService(
     expect: 1,
     as: "services.update",
     otherwise,
+  };
+}
+
+/** Orders something of a service's circuit breaker, if nobody else has since `fromVersion`. */
+export function orderBreaker(id: string, fromVersion: number, mode: BreakerMode): Step {
+  return {
+    statement: write
+      .update(services)
+      .set({ breakerMode: mode, breakerVersion: fromVersion + 1 })
+      .where(
+        and(eq(services.id, id), eq(services.breakerVersion, fromVersion), isNotNull(services.api)),
+      ),
+    expect: 1,
+    as: "services.breaker",
   };
 }
 

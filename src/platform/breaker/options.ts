@@ -38,6 +38,24 @@ export const BREAKER_DEFAULTS: BreakerOptions = {
   slow_start_ms: 10_000,
 };
 
+/** The least and the most that each number may be; all are whole. */
+export const BREAKER_BOUNDS = {
+  // The window is written down with every call.
+  sliding_window_size: { min: 1, max: 1_000 },
+  minimum_calls: { min: 1, max: 1_000 },
+  failure_rate_threshold: { min: 1, max: 100 },
+  slow_call_rate_threshold: { min: 1, max: 100 },
+  slow_call_duration_ms: { min: 1, max: 3_600_000 },
+  open_ms: { min: 100, max: 3_600_000 },
+  open_max_ms: { min: 100, max: 86_400_000 },
+  permitted_calls_in_half_open: { min: 1, max: 100 },
+  // 0: after recovery everything is let through at once.
+  slow_start_ms: { min: 0, max: 600_000 },
+} as const satisfies Record<
+  Exclude<keyof BreakerOptions, "sliding_window_type">,
+  { readonly min: number; readonly max: number }
+>;
+
 /** `automatic`, or as somebody ordered: `forced_open` lets nothing through, `disabled` everything. */
 export const BREAKER_MODES = ["automatic", "forced_open", "disabled"] as const;
 export type BreakerMode = (typeof BREAKER_MODES)[number];
@@ -46,4 +64,10 @@ export type BreakerMode = (typeof BREAKER_MODES)[number];
 export interface BreakerOrder {
   readonly mode: BreakerMode;
   readonly version: number;
+}
+
+/** What every question to a breaker carries: it keeps neither, so that both are always the latest. */
+export interface BreakerRules {
+  readonly options: BreakerOptions;
+  readonly order: BreakerOrder;
 }

@@ -22,6 +22,7 @@ export function onError(error: Error, c: AppContext): Response {
     requestId,
     retryAfter: failure.options.retryAfter,
     errors: failure.options.errors,
+    extensions: failure.options.extensions,
     headers: { ...failure.options.headers, "x-request-id": requestId },
   });
 }

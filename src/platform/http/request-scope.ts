@@ -51,6 +51,7 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
       tenancy,
       queues,
       objects,
+      metLimits: new Map(),
       principal: { kind: "anonymous" },
       request,
       log,

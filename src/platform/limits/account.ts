@@ -3,25 +3,38 @@ import {
   emptyLedger,
   forget,
   freeAt,
+  type LeaseReturn,
   type LedgerState,
   lend,
   type Policy,
   settle,
 } from "./ledger.ts";
+import { type Demand, isLarge, lotFor, pauseFor } from "./lots.ts";
 
 /** What an isolate asks of one limit. */
-export interface Ask {
+export interface Ask extends Demand {
   /** Names the limit, such as `tenant` or `user:user_01h…`. */
   readonly key: string;
   readonly policy: Policy;
-  /** Requests a second that the isolate has met lately: what a lease is sized to. */
-  readonly rate: number;
-  /** Tokens that are needed now. */
-  readonly need: number;
+  /** Whether the isolate was refused the last time, and has waited: it takes what there is. */
+  readonly waited: boolean;
+  /** Names the purse that asks, so that one that asks many times at once waits once. */
+  readonly holder: string;
   /** Id for the new lease; made by the asker, so that a lost answer can be settled. */
   readonly id: string;
-  /** Earlier leases, with what is left of them. */
-  readonly returns: readonly { readonly id: string; readonly unspent: number }[];
+  /** Leases that are over. */
+  readonly returns: readonly LeaseReturn[];
+}
+
+/** A lease as its holder gets it. */
+export interface LentLease {
+  readonly id: string;
+  readonly tokens: number;
+  readonly lifeMs: number;
+  /** Tokens that are free after this loan. */
+  readonly remaining: number;
+  /** When to come back, where none are needed yet and none are lent. */
+  readonly retryInMs?: number;
 }
 
 /**
@@ -29,54 +42,133 @@ export interface Ask {
  * the clocks of an object and of an isolate need not agree.
  */
 export type Loan =
-  | {
-      readonly leases: readonly {
-        readonly id: string;
-        readonly tokens: number;
-        readonly lifeMs: number;
-        /** Tokens that are free after this loan. */
-        readonly remaining: number;
-      }[];
-    }
+  | { readonly leases: readonly LentLease[] }
   | { readonly refusals: readonly { readonly key: string; readonly retryInMs: number }[] };
 
-/** Lease lives: long while usage is low, short near the limit, as shares of the window and in ms. */
-const LONG = { share: 1 / 60, atMost: 10_000 };
-const SHORT = { share: 1 / 200, atMost: 1_000 };
-/** Usage from which leases are short. */
-const NEAR = 0.5;
+/** What an object remembers of one limit, as plain data. */
+export interface Account extends LedgerState {
+  /** As of the last question: says for how long tokens count. */
+  policy: Policy;
+  /** The latest time that this account has seen: a clock that is set back stands still. */
+  latest: number;
+  waiting: Waiting[];
+}
+
+/** A refused isolate: when it comes back, what for, and what it leaves lying until then. */
+interface Waiting {
+  readonly holder: string;
+  readonly until: number;
+  readonly tokens: number;
+  readonly idle: number;
+}
 
 /** All limits that one object keeps. */
-export type Accounts = Map<string, LedgerState>;
+export interface Accounts {
+  get(key: string): Account | undefined;
+  set(key: string, account: Account): void;
+}
+
+/** Refused isolates that are remembered; more than these come back together. */
+const WAITING = 128;
 
 /**
  * Lends tokens of every limit that is asked for, or of none: a refused request costs nothing.
- * Settling what comes back is never refused.
+ * Settling what comes back is never refused, and a loan that is asked for again is made once.
  */
-export function lendAll(accounts: Accounts, asks: readonly Ask[], now: number): Loan {
-  for (const { key, policy, returns } of asks) {
-    const state = accounts.get(key) ?? emptyLedger();
-    accounts.set(key, state);
-    for (const lease of returns) settle(state, policy, now, lease);
-    forget(state, policy, now);
+export function lendAll(accounts: Accounts, asks: readonly Ask[], clock: number): Loan {
+  const asked = asks.map((ask) => ({ ...sane(ask), account: accountOf(accounts, ask) }));
+  const now = Math.max(clock, ...asked.map(({ account }) => account.latest));
+  for (const { account, policy, returns } of asked) {
+    account.latest = now;
+    account.policy = policy;
+    for (const lease of returns) settle(account, policy, now, lease);
+    forget(account, policy, now);
+    account.waiting = account.waiting.filter(({ until }) => until > now);
   }
-  const refusals = asks.flatMap(({ key, policy, need }) => {
-    const state = accounts.get(key) ?? emptyLedger();
-    const free = policy.limit - counted(state);
-    return free >= need ? [] : [{ key, retryInMs: freeAt(state, policy, now) - now }];
-  });
+  const refusals = asked
+    .filter((ask) => ask.need > 0 && !canLend(ask))
+    .map((ask) => ({ key: ask.key, retryInMs: comeBackIn(ask, now) }));
   if (refusals.length > 0) return { refusals };
-  const leases = asks.map(({ key, policy, need, rate, id }) => {
-    const state = accounts.get(key) ?? emptyLedger();
-    const { limit, windowMs } = policy;
-    const used = counted(state);
-    const { share, atMost } = used < NEAR * limit ? LONG : SHORT;
-    const lifeMs = Math.min(windowMs * share, atMost);
-    // Half of what is free stays for the others.
-    const most = Math.max(need, Math.floor((limit - used) / 2));
-    const tokens = Math.min(most, Math.max(need, Math.ceil((rate * lifeMs) / 1_000)));
-    lend(state, { id, tokens, endsAt: now + lifeMs });
-    return { id, tokens, lifeMs, remaining: limit - counted(state) };
-  });
-  return { leases };
+  return { leases: asked.map((ask) => lendOne(ask, now)) };
+}
+
+type Asked = Ask & { readonly account: Account };
+
+function canLend(ask: Asked): boolean {
+  const { account, policy, id, need, waited } = ask;
+  if (account.leases.some((lease) => lease.id === id)) return true;
+  const used = counted(account);
+  // In drops and drabs, a busy isolate would ask for every token.
+  const lot = lotFor(policy, used, ask).tokens;
+  const least = isLarge(policy) && !waited ? Math.max(need, Math.ceil(lot / 2)) : need;
+  return policy.limit - used >= Math.max(1, least);
+}
+
+function lendOne(ask: Asked, now: number): LentLease {
+  const { account, policy, id } = ask;
+  const before = account.leases.find((lease) => lease.id === id);
+  if (before) return lent(ask, before.tokens, Math.max(0, before.endsAt - now));
+  const used = counted(account);
+  const { tokens: wanted, lifeMs } = lotFor(policy, used, ask);
+  if (wanted < 1) return lent(ask, 0, 0);
+  const tokens = canLend(ask) ? Math.min(wanted, policy.limit - used) : 0;
+  if (tokens < 1) return { ...lent(ask, 0, 0), retryInMs: comeBackIn(ask, now) };
+  lend(account, policy, { id, tokens, from: now, endsAt: now + lifeMs });
+  return lent(ask, tokens, lifeMs);
+}
+
+function lent({ account, policy, id }: Asked, tokens: number, lifeMs: number): LentLease {
+  return { id, tokens, lifeMs, remaining: Math.max(0, policy.limit - counted(account)) };
+}
+
+/** Those who get nothing are called back one by one, as tokens for them come free. In ms. */
+function comeBackIn(ask: Asked, now: number): number {
+  const { account, policy, holder, rate } = ask;
+  const told = account.waiting.find((other) => other.holder === holder);
+  if (told) return Math.ceil(told.until - now);
+  const pauseMs = pauseFor(policy, ask, sumOf(account.waiting, "idle"));
+  const need = Math.max(1, ask.need);
+  const { tokens } = isLarge(policy)
+    ? lotFor(policy, counted(account), { ...ask, need })
+    : { tokens: need };
+  const ahead = sumOf(account.waiting, "tokens");
+  const until = Math.max(now + pauseMs, freeAt(account, policy, now, ahead + tokens));
+  if (isLarge(policy) && account.waiting.length < WAITING) {
+    account.waiting.push({ holder, until, tokens, idle: (rate * pauseMs) / 1_000 });
+  }
+  return Math.ceil(until - now);
+}
+
+function sumOf(waiting: readonly Waiting[], what: "tokens" | "idle"): number {
+  return waiting.reduce((sum, one) => sum + one[what], 0);
+}
+
+function accountOf(accounts: Accounts, { key, policy }: Ask): Account {
+  const known = accounts.get(key);
+  if (known) return known;
+  const opened = { ...emptyLedger(), policy, latest: 0, waiting: [] };
+  accounts.set(key, opened);
+  return opened;
+}
+
+const LARGEST = { limit: 1e9, windowMs: 31 * 86_400_000, rate: 1e6, need: 1e3 };
+
+/** Settings are checked where they are made; here they must only do no harm. */
+function sane(ask: Ask): Ask {
+  const { policy, rate, need, have } = ask;
+  return {
+    ...ask,
+    policy: {
+      limit: Math.floor(within(0, policy.limit, LARGEST.limit)),
+      windowMs: within(1, policy.windowMs, LARGEST.windowMs),
+    },
+    rate: within(0, rate, LARGEST.rate),
+    need: Math.ceil(within(0, need, LARGEST.need)),
+    have: within(0, have, LARGEST.limit),
+  };
+}
+
+/** What is no number is the least. */
+function within(least: number, value: number, most: number): number {
+  return value > least ? Math.min(value, most) : least;
 }

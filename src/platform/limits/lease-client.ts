@@ -1,37 +1,27 @@
-import { newId } from "../ids.ts";
 import type { Lru } from "../lru.ts";
 import type { Ask, Loan } from "./account.ts";
-import type { Policy } from "./ledger.ts";
-
-/** A limit that a request has to pass. */
-export interface Limit {
-  /** Name in headers, such as `tenant`. */
-  readonly name: string;
-  /** Names the account in its object, such as `user:user_01h…`. */
-  readonly key: string;
-  readonly policy: Policy;
-}
-
-/** What an isolate knows of one account. Plain data: it outlives the request that made it. */
-export interface Purse {
-  /** The lease that is being spent; times are the isolate's, in ms. */
-  lease: { readonly id: string; readonly endsAt: number } | null;
-  left: number;
-  /** Leases that are over, with what was left of them; told with the next ask. */
-  returns: { readonly id: string; readonly unspent: number }[];
-  /** Until when the object need not be asked: it would refuse. */
-  refusedUntil: number;
-  /** Requests a second, lately. */
-  rate: number;
-  metAt: number;
-  /** Free tokens of the account when last heard of. */
-  remaining: number;
-  /** Tokens that were spent while the object did not answer, and since when. */
-  unheard: { since: number; spent: number };
-}
+import {
+  askFor,
+  follow,
+  hasToken,
+  isLow,
+  type Limit,
+  leftIn,
+  meet,
+  notHeard,
+  type Purse,
+  purseOf,
+  receive,
+  receiveRefusal,
+  refusedUntil,
+  spendOne,
+} from "./purses.ts";
+import { hasUnheard, spendUnheard } from "./unheard.ts";
 
 export interface Verdict {
   readonly admitted: boolean;
+  /** Whether the object did not answer: a refusal is then no word about the caller. */
+  readonly unheard: boolean;
   /** For each limit what is left, and when there is more, in ms from now. */
   readonly limits: readonly {
     readonly limit: Limit;
@@ -41,145 +31,114 @@ export interface Verdict {
   }[];
 }
 
-/** Over how long the rate is averaged, in ms. */
-const RATE_MS = 1_000;
-/** Asks per request: between its ask and its spending others may have spent the tokens. */
+/** The way to the object that keeps the accounts, and the isolate's clock. */
+export interface World {
+  /** May be called twice for one question. */
+  readonly ask: (asks: readonly Ask[]) => Promise<Loan>;
+  /** Ms; need agree with no other clock. */
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** A limit, with what this isolate has of it. */
+interface Held {
+  readonly limit: Limit;
+  readonly purse: Purse;
+}
+
+/** Questions per request: a lease may be over when its answer comes late. */
 const TRIES = 3;
-/** Share of a limit that one isolate admits per window while the object does not answer. */
-const UNHEARD_SHARE = 0.01;
 
 /**
  * Spends one token of every limit, or of none. Tokens come from leases, so most requests ask nobody;
  * and where the object has said when there will be more, refusing asks nobody either.
- * @param ask the object that keeps these accounts
  */
-export async function take(
+export async function takeFrom(
   purses: Lru<Purse>,
+  account: string,
   limits: readonly Limit[],
-  ask: (asks: readonly Ask[]) => Promise<Loan>,
-  clock: () => number,
+  world: World,
 ): Promise<Verdict> {
-  for (const limit of limits) meet(purseOf(purses, limit), clock());
-  for (let attempt = 0; attempt < TRIES; attempt++) {
-    const now = clock();
-    const refused = limits.filter((limit) => purseOf(purses, limit).refusedUntil > now);
-    if (refused.length > 0) return verdict(purses, limits, now, refused);
-    const empty = limits.filter((limit) => !hasToken(purseOf(purses, limit), now));
-    if (empty.length === 0) return spend(purses, limits, now);
-    // From before the call, so that a lease never lasts longer here than there.
-    const asks = empty.map((limit) => askFor(purseOf(purses, limit), limit));
-    let loan: Loan;
-    try {
-      loan = await ask(asks);
-    } catch {
-      return spendUnheard(purses, limits, clock());
-    }
-    receive(purses, empty, asks, loan, now);
+  const held = limits.map((limit) => ({ limit, purse: purseOf(purses, account, limit) }));
+  for (const { purse } of held) meet(purse, world.now());
+  for (let tries = 0; ; tries++) {
+    const now = world.now();
+    for (const { limit, purse } of held) follow(purse, limit.policy);
+    const refused = held.filter(({ purse }) => refusedUntil(purse, now) > 0);
+    if (refused.length > 0) return refusal(held, refused, now);
+    const empty = held.filter(({ purse }) => !hasToken(purse, now));
+    const isSilent = tries === TRIES || empty.some(({ purse }) => purse.silentUntil > now);
+    if (empty.length > 0 && isSilent) return takeUnheard(held, now);
+    const low = toTopUp(held, now, empty.length > 0);
+    if (empty.length === 0 && (low.length === 0 || tries > 0)) return admission(held, now);
+    await askObject([...empty, ...low], world, now);
   }
-  return spendUnheard(purses, limits, clock());
 }
 
-function purseOf(purses: Lru<Purse>, { key }: Limit): Purse {
-  const there = purses.get(key);
-  if (there) return there;
-  const made: Purse = {
-    lease: null,
-    left: 0,
-    returns: [],
-    refusedUntil: 0,
-    rate: 0,
-    metAt: 0,
-    remaining: 0,
-    unheard: { since: 0, spent: 0 },
-  };
-  purses.set(key, made);
-  return made;
+/** Who has a token, but not for long: one question may as well provide for all. */
+function toTopUp(held: readonly Held[], now: number, asksAnyway: boolean): readonly Held[] {
+  return held.filter(
+    ({ purse }) =>
+      hasToken(purse, now) &&
+      purse.silentUntil <= now &&
+      isLow(purse, now, asksAnyway ? "anyway" : "early"),
+  );
 }
 
-function meet(purse: Purse, now: number): void {
-  purse.rate = purse.rate * Math.exp(-(now - purse.metAt) / RATE_MS) + 1_000 / RATE_MS;
-  purse.metAt = now;
-}
-
-function hasToken({ lease, left }: Purse, now: number): boolean {
-  return lease !== null && left > 0 && now < lease.endsAt;
-}
-
-/** The old lease is given back with the ask: whoever else runs here spends of it no more. */
-function askFor(purse: Purse, { key, policy }: Limit): Ask {
-  if (purse.lease) purse.returns.push({ id: purse.lease.id, unspent: purse.left });
-  purse.lease = null;
-  purse.left = 0;
-  return { key, policy, rate: purse.rate, need: 1, id: newId("lease"), returns: purse.returns };
-}
-
-function receive(
-  purses: Lru<Purse>,
-  limits: readonly Limit[],
-  asks: readonly Ask[],
-  loan: Loan,
-  askedAt: number,
-): void {
-  limits.forEach((limit, index) => {
-    const purse = purseOf(purses, limit);
-    const told = new Set(asks[index]?.returns.map(({ id }) => id));
-    purse.returns = purse.returns.filter(({ id }) => !told.has(id));
-    purse.unheard = { since: 0, spent: 0 };
-    if ("refusals" in loan) {
-      const refusal = loan.refusals.find(({ key }) => key === limit.key);
-      if (refusal) purse.refusedUntil = askedAt + refusal.retryInMs;
-      return;
-    }
-    const lease = loan.leases[index];
-    if (!lease) return;
-    // Two that asked at once have two leases; one is spent, the other goes back.
-    if (purse.lease) purse.returns.push({ id: purse.lease.id, unspent: purse.left });
-    purse.lease = { id: lease.id, endsAt: askedAt + lease.lifeMs };
-    purse.left = lease.tokens;
-    purse.remaining = lease.remaining;
+async function askObject(asked: readonly Held[], world: World, askedAt: number): Promise<void> {
+  const asks = asked.map(({ purse, limit }) => askFor(purse, limit, askedAt));
+  const each = asked.flatMap(({ purse }, index) => {
+    const ask = asks[index];
+    return ask ? [{ purse, ask, index }] : [];
   });
+  try {
+    const loan = await world.ask(asks);
+    for (const { purse, ask, index } of each) {
+      const lease = "leases" in loan ? loan.leases[index] : undefined;
+      if (lease) receive(purse, ask, lease, { askedAt, now: world.now() });
+      if (!("refusals" in loan)) continue;
+      const refused = loan.refusals.find(({ key }) => key === ask.key);
+      receiveRefusal(purse, ask, refused?.retryInMs, world.now());
+    }
+  } catch (error) {
+    world.onError(error);
+    for (const { purse, ask } of each) notHeard(purse, ask, world.now());
+  }
 }
 
-function spend(purses: Lru<Purse>, limits: readonly Limit[], now: number): Verdict {
-  for (const limit of limits) purseOf(purses, limit).left -= 1;
-  return verdict(purses, limits, now, []);
+function admission(held: readonly Held[], now: number): Verdict {
+  for (const { purse } of held) spendOne(purse, now);
+  return { admitted: true, unheard: false, limits: held.map((one) => standing(one, now)) };
+}
+
+function refusal(held: readonly Held[], refused: readonly Held[], now: number): Verdict {
+  const limits = held.map((one) =>
+    refused.includes(one) ? violation(one, refusedUntil(one.purse, now) - now) : standing(one, now),
+  );
+  return { admitted: false, unheard: false, limits };
 }
 
 /** The object does not answer: a little is admitted all the same, never without limit. */
-function spendUnheard(purses: Lru<Purse>, limits: readonly Limit[], now: number): Verdict {
-  const without = limits.filter((limit) => !hasToken(purseOf(purses, limit), now));
-  const over = without.filter((limit) => {
-    const { unheard } = purseOf(purses, limit);
-    const { limit: tokens, windowMs } = limit.policy;
-    if (now - unheard.since >= windowMs) Object.assign(unheard, { since: now, spent: 0 });
-    return unheard.spent >= Math.max(1, Math.floor(tokens * UNHEARD_SHARE));
-  });
-  if (over.length > 0) return verdict(purses, limits, now, over);
-  for (const limit of limits) {
-    const purse = purseOf(purses, limit);
-    if (without.includes(limit)) purse.unheard.spent += 1;
-    else purse.left -= 1;
+function takeUnheard(held: readonly Held[], now: number): Verdict {
+  const without = held.filter(({ purse }) => !hasToken(purse, now));
+  const over = without.filter(({ purse }) => !hasUnheard(purse, now));
+  if (over.length === 0) {
+    for (const one of held) {
+      if (without.includes(one)) spendUnheard(one.purse, now);
+      else spendOne(one.purse, now);
+    }
   }
-  return verdict(purses, limits, now, []);
+  const limits = held.map((one) =>
+    over.includes(one) ? violation(one, one.purse.silentUntil - now) : standing(one, now),
+  );
+  return { admitted: over.length === 0, unheard: true, limits };
 }
 
-function verdict(
-  purses: Lru<Purse>,
-  limits: readonly Limit[],
-  now: number,
-  violated: readonly Limit[],
-): Verdict {
-  return {
-    admitted: violated.length === 0,
-    limits: limits.map((limit) => {
-      const purse = purseOf(purses, limit);
-      const isViolated = violated.includes(limit);
-      return {
-        limit,
-        remaining: isViolated ? 0 : Math.max(0, purse.remaining + purse.left),
-        resetMs: isViolated ? Math.max(1, purse.refusedUntil - now) : limit.policy.windowMs,
-        violated: isViolated,
-      };
-    }),
-  };
+function standing({ limit, purse }: Held, now: number): Verdict["limits"][number] {
+  const remaining = purse.remaining + leftIn(purse, now);
+  return { limit, remaining, resetMs: limit.policy.windowMs, violated: false };
+}
+
+function violation({ limit }: Held, waitMs: number): Verdict["limits"][number] {
+  return { limit, remaining: 0, resetMs: Math.max(1, Math.ceil(waitMs)), violated: true };
 }

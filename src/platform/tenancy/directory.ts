@@ -48,6 +48,7 @@ let forgotten = 0;
 /**
  * Finds a tenant by slug. The registry is asked at most once a minute per isolate and tenant, by one
  * request, while others go on with what is known; when it is silent, that serves ten minutes on.
+ * @param beforeAsking called before the registry is asked for a tenant of which nothing is known
  * @returns null when there is none, or it has left
  * @throws Failure `database-unavailable` when nothing is known and the registry is silent
  */
@@ -55,6 +56,7 @@ export async function findRoute(
   control: ControlDb,
   slug: string,
   log: Logger,
+  beforeAsking?: () => void,
 ): Promise<TenantRoute | null> {
   const seen = known.get(slug);
   const age = seen ? Date.now() - seen.at : Number.POSITIVE_INFINITY;
@@ -64,6 +66,7 @@ export async function findRoute(
     return null;
   const stale = seen && age < STALE_MS ? seen : null;
   if (stale && Date.now() < stale.quietUntil) return stale.route;
+  if (!stale) beforeAsking?.();
   const before = forgotten;
   // Set before asking, so that one asks. Should that request be cut off, another asks soon.
   if (stale) beQuiet(slug, stale);

@@ -3,6 +3,7 @@ import auditTriggers from "../../../migrations/tenant/0001_audit_triggers.sql";
 import services from "../../../migrations/tenant/0002_services.sql";
 import webhooks from "../../../migrations/tenant/0003_webhooks.sql";
 import plansAndCalling from "../../../migrations/tenant/0004_plans_and_calling.sql";
+import destinations from "../../../migrations/tenant/0005_destinations.sql";
 
 /** One file of `migrations/tenant`. */
 export interface Migration {
@@ -17,4 +18,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "0002_services.sql", sql: services },
   { name: "0003_webhooks.sql", sql: webhooks },
   { name: "0004_plans_and_calling.sql", sql: plansAndCalling },
+  { name: "0005_destinations.sql", sql: destinations },
 ];

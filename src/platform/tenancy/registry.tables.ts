@@ -34,7 +34,7 @@ export const tenants = sqliteTable(
     schemaVersion: integer("schema_version").notNull(),
     /** What a seed needs to be resumed, sealed; null once the tenant is active. */
     pendingSeed: text("pending_seed"),
-    /** Set while the tenant's own database has not yet heard of `state`. */
+    /** Set while the tenant's own database has not yet heard of `state`, `plan` and `limits`. */
     unsyncedSince: integer("unsynced_since", { mode: "timestamp_ms" }),
     deactivatedAt: integer("deactivated_at", { mode: "timestamp_ms" }),
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),

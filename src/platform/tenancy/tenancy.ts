@@ -1,6 +1,7 @@
 import type { Bindings, Settings } from "../../env.ts";
 import type { Ctx, PlatformCtx, Realm, RequestFacts, TenantCtx } from "../context.ts";
 import type { Queues } from "../jobs/queues.ts";
+import type { MetLimits } from "../limits/headers.ts";
 import type { Objects } from "../objects.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
@@ -64,7 +65,7 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 /** The parts of a context that do not depend on the realm, and from which one the caller comes. */
 export type RequestScope = Pick<
   Ctx,
-  "settings" | "tenancy" | "queues" | "objects" | "principal" | "request" | "log"
+  "settings" | "tenancy" | "queues" | "objects" | "metLimits" | "principal" | "request" | "log"
 > &
   Partial<Pick<Ctx, "realm" | "visitorFrom">>;
 
@@ -72,20 +73,23 @@ export type RequestScope = Pick<
 export function jobScope(tenancy: Tenancy, name: string, requestId: string): RequestScope {
   const { settings, queues, objects, log } = internalsOf(tenancy);
   const request: RequestFacts = { id: requestId, ip: "", userAgent: "" };
-  return { settings, tenancy, queues, objects, principal: { kind: "job", name }, request, log };
+  const metLimits: MetLimits = new Map();
+  const principal = { kind: "job", name } as const;
+  return { settings, tenancy, queues, objects, metLimits, principal, request, log };
 }
 
 /** The scope, in the platform's own realm. A claim on an answer belongs to another realm's commit. */
 export function platformCtx(scope: RequestScope): PlatformCtx {
   const { control, settings } = internalsOf(scope.tenancy);
   const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
-  const { tenancy, queues, objects, principal, request, log } = scope;
+  const { tenancy, queues, objects, metLimits, principal, request, log } = scope;
   const visitor = visitorOf(scope, PLATFORM);
   return {
     settings,
     tenancy,
     queues,
     objects,
+    metLimits,
     principal,
     request,
     ...visitor,
@@ -114,7 +118,7 @@ export async function openRoute(scope: RequestScope, route: TenantRoute): Promis
     trips: "tenantTrips",
     start: readOnly ? (seen ?? "first-unconstrained") : "first-primary",
   });
-  const { tenancy, queues, objects, principal, request } = scope;
+  const { tenancy, queues, objects, metLimits, principal, request } = scope;
   const origin = tenantOrigin(route.slug, settings.BASE_URL);
   const realm: Realm = { id: route.id, slug: route.slug, origin };
   const visitor = visitorOf(scope, route.id);
@@ -123,6 +127,7 @@ export async function openRoute(scope: RequestScope, route: TenantRoute): Promis
     tenancy,
     queues,
     objects,
+    metLimits,
     principal,
     request,
     ...visitor,

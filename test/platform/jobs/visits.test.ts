@@ -136,10 +136,12 @@ describe("the schedules", () => {
     }
     const all = ["busy-000", "idle-000", "idle-001"];
     expect(rung).toEqual({
-      "* * * * *": ["webhooks.drain busy-000"],
+      "* * * * *": ["webhooks.drain busy-000", "destinations.deliver busy-000"],
       "0 * * * *": [
         ...all.map((slug) => `webhooks.drain ${slug}`),
         ...all.map((slug) => `webhooks.retain ${slug}`),
+        ...all.map((slug) => `destinations.deliver ${slug}`),
+        ...all.map((slug) => `destinations.retain ${slug}`),
       ],
     });
   });

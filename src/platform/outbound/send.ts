@@ -1,0 +1,106 @@
+import type { Settings } from "../../env.ts";
+import { Failure, type ProblemCode } from "../problems.ts";
+import { addressFault } from "./addresses.ts";
+import { answerHeaders } from "./answer-headers.ts";
+import { untilAborted } from "./deadline.ts";
+import type { Line, OutboundAnswer, OutboundRequest } from "./line.ts";
+import { readBody } from "./read-body.ts";
+import { type Hop, nextHop } from "./redirects.ts";
+
+/** Redirects that are followed. */
+const MOST_REDIRECTS = 5;
+
+/** An answer, whole. */
+export interface Reply extends Pick<OutboundAnswer, "status" | "headers" | "body"> {
+  readonly redirected: boolean;
+}
+
+/** What one attempt came to. */
+export type Sent =
+  | { readonly reply: Reply; readonly failure?: never }
+  /** `status`: what the service itself said, where it did and that can be relied on. */
+  | { readonly reply?: never; readonly failure: Failure; readonly status: number | null };
+
+/** Sends a request once, and follows where it is sent on to. */
+export async function send(
+  request: OutboundRequest,
+  { followRedirects, maxResponseBytes }: Pick<Line, "followRedirects" | "maxResponseBytes">,
+  settings: Settings,
+  signal: AbortSignal,
+): Promise<Sent> {
+  let hop: Hop = request;
+  const seen = new Set<string>();
+  for (;;) {
+    seen.add(nameOf(hop));
+    // Made here, so that what cannot be sent at all is a fault of ours and not the service's.
+    const prepared = prepare(hop, settings, signal);
+    try {
+      const response = await untilAborted(fetch(prepared), signal);
+      const next = followRedirects ? onward(hop, response) : null;
+      if (next === null) return await answered(hop, response, seen.size > 1);
+      response.body?.cancel().catch(() => {});
+      const fault = next.hop ? hopFault(next.hop, seen, settings) : next.fault;
+      if (fault !== null) return failed("downstream-answer", fault, response.status);
+      hop = next.hop ?? hop;
+    } catch (error) {
+      return signal.aborted
+        ? failed("downstream-timeout", "The service did not answer in time.", null)
+        : failed("downstream-unreachable", "No whole answer came from the service.", null, error);
+    }
+  }
+
+  async function answered(of: Hop, response: Response, redirected: boolean): Promise<Sent> {
+    const { status } = response;
+    const body = await readBody(response, maxResponseBytes, signal);
+    if (body === null) {
+      const detail = `The service's answer is longer than ${maxResponseBytes} bytes.`;
+      return failed("downstream-answer", detail, status);
+    }
+    return {
+      reply: { status, headers: answerHeaders(response.headers, of.method), body, redirected },
+    };
+  }
+}
+
+function prepare(hop: Hop, settings: Settings, signal: AbortSignal): Request {
+  const headers = new Headers(hop.headers);
+  headers.set("user-agent", `Rowhouse/${settings.VERSION}`);
+  return new Request(hop.url, {
+    method: hop.method,
+    headers,
+    body: hop.body,
+    redirect: "manual",
+    // Whatever keeps answers between here and there knows nothing of tenants.
+    cache: "no-store",
+    signal,
+  });
+}
+
+type Onward = { hop: Hop; fault?: never } | { hop?: never; fault: string };
+
+function onward(hop: Hop, response: Response): Onward | null {
+  try {
+    const next = nextHop(hop, response.status, response.headers.get("location"));
+    return next && { hop: next };
+  } catch {
+    return { fault: "The service redirects to what is no URL." };
+  }
+}
+
+/** Says nothing of where it leads: addresses may hold secrets. */
+function hopFault(hop: Hop, seen: ReadonlySet<string>, settings: Settings): string | null {
+  if (seen.has(nameOf(hop))) return "The service redirects in a circle.";
+  if (seen.size > MOST_REDIRECTS) {
+    return `The service redirects more than ${MOST_REDIRECTS} times.`;
+  }
+  const fault = addressFault(hop.url, settings);
+  return fault && `The service redirects to an address that is not called: it ${fault}.`;
+}
+
+function nameOf({ method, url }: Hop): string {
+  return `${method} ${url.href}`;
+}
+
+function failed(code: ProblemCode, detail: string, status: number | null, cause?: unknown): Sent {
+  return { failure: new Failure(code, detail, { cause }), status };
+}
