@@ -125,6 +125,13 @@ describe("the budget of", () => {
     },
     "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
     "reading events": { warm: 1, method: "GET", path: () => "/events" },
+    "reading destinations": { warm: 1, method: "GET", path: () => "/destinations" },
+    "adding a destination": {
+      warm: 1,
+      method: "POST",
+      path: () => "/destinations",
+      body: () => ({ url: "https://hooks.acme.example/", event_types: ["nothing.ever"] }),
+    },
     "accepting a webhook": {
       ...receiving,
       warm: 1,

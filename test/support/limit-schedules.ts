@@ -137,11 +137,12 @@ function overPolicy(
   admissions: readonly Admission[],
 ): string[] {
   return policies.flatMap(({ of }, version) => {
-    const from = version === 0 ? 0 : (settledAt[version] ?? 0);
+    // What was decided at that very moment may still have been decided by the one before.
+    const after = version === 0 ? -1 : (settledAt[version] ?? 0);
     const to = policies[version + 1]?.at ?? Number.POSITIVE_INFINITY;
     return Object.entries(of).flatMap(([key, { limit, windowMs }]) => {
       const times = admissions
-        .filter((one) => one.key === key && !one.unheard && one.time >= from && one.time < to)
+        .filter((one) => one.key === key && !one.unheard && one.time > after && one.time < to)
         .map(({ time }) => time);
       const most = mostInAnyWindow(times, windowMs);
       return most > limit ? [`${key}: ${most} instead of ${limit} in ${windowMs} ms`] : [];

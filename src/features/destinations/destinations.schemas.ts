@@ -20,7 +20,7 @@ const url = z
   .openapi({
     description:
       "Where events are posted to; https. Nothing is sent into private networks or to this platform.",
-    example: "https://hooks.example.com/rowhouse",
+    example: "https://hooks.acme.example/rowhouse",
   });
 const description = text(200).nullable().openapi({ example: "Orders for the warehouse" });
 const eventTypes = z
@@ -67,7 +67,7 @@ const secretInfo = z.object({
 
 const shared = {
   id: id("destination"),
-  url: z.string().openapi({ example: "https://hooks.example.com/rowhouse" }),
+  url: z.string().openapi({ example: "https://hooks.acme.example/rowhouse" }),
   description: z.string().nullable().openapi({ example: "Orders for the warehouse" }),
   event_types: z
     .array(z.string())

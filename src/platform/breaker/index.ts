@@ -3,7 +3,6 @@ export {
   acquire,
   type BreakerRef,
   breakerView,
-  type Permit,
   tellOrder,
 } from "./breaker-client.ts";
 export {

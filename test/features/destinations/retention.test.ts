@@ -1,13 +1,15 @@
 import { beforeAll, expect, it } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
 import { retain } from "../../../src/features/destinations/retain.service.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { DAY, HOUR, SECOND, standingClock } from "../../support/clock.ts";
+import { wrapD1 } from "../../support/d1.ts";
 import {
   type DeliveryHouse,
   deliveryHouse,
   type TestDestination,
 } from "../../support/destinations.ts";
-import { ring, tick } from "../../support/worker.ts";
+import { databaseOf, registryOf, ring, tick } from "../../support/worker.ts";
 
 /** As the tests' settings say: WEBHOOK_PAYLOAD_DAYS is left out. */
 const KEPT_MS = 30 * DAY;
@@ -61,15 +63,28 @@ it("what ended 30 days ago goes with its attempts; what waits does not", async (
   expect(await house.actions()).toContain("delivery.forgotten");
 });
 
-it("what is sent anew meanwhile is spared", async () => {
+it("what is sent anew between being found and being dropped is spared", async () => {
   const destination = await alone();
   await house.happen();
   await house.deliver();
   clock.pass(KEPT_MS + SECOND);
   const [delivery] = await house.deliveries(destination);
-  await house.ask("POST", `${destination.path}/deliveries/${delivery.id}/resend`);
-  await run();
+  const binding = String((await registryOf(house.tenant.slug))?.binding);
+  let asked = 0;
+  const racing = wrapD1(databaseOf(binding), async (trip, run) => {
+    if (trip.kind === "batch" && trip.sql.some((sql) => /^delete from "deliveries"/.test(sql))) {
+      asked += 1;
+      const path = `${destination.path}/deliveries/${delivery.id}/resend`;
+      expect((await house.ask("POST", path)).status).toBe(202);
+    }
+    return run();
+  });
+  const before = (await house.actions()).filter((action) => action === "delivery.forgotten").length;
+  await retain(await house.ctx({ [binding]: racing } as Partial<Bindings>));
+  expect(asked).toBe(1);
   expect(await counts()).toMatchObject({ deliveries: 1, attempts: 1 });
+  const after = (await house.actions()).filter((action) => action === "delivery.forgotten").length;
+  expect(after).toBe(before);
 });
 
 it("a secret goes when it has expired, and it is written down", async () => {
