@@ -25,6 +25,9 @@ function json<T>(schema: z.ZodType<T>, fallback: T) {
   }, schema);
 }
 
+/** What `ADDRESS_GUARD` in wrangler.toml lets through of one address a minute. */
+const GUARD_PER_MINUTE = 1_000;
+
 const Vars = z
   .object({
     /** A missing value means production, so that a forgotten setting never opens a door. */
@@ -101,6 +104,10 @@ const Vars = z
     path: ["LOG_LEVEL"],
     message: "debug lines hold request bodies: not in production",
   })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.ANONYMOUS_PER_MINUTE <= GUARD_PER_MINUTE, {
+    path: ["ANONYMOUS_PER_MINUTE"],
+    message: `must not be more than the ${GUARD_PER_MINUTE} of ADDRESS_GUARD`,
+  })
   .refine((vars) => vars.WEBHOOK_EVENT_DAYS >= vars.WEBHOOK_PAYLOAD_DAYS, {
     path: ["WEBHOOK_EVENT_DAYS"],
     message: "must not be less than WEBHOOK_PAYLOAD_DAYS",
@@ -119,6 +126,8 @@ export interface Bindings {
   readonly ASSETS: Fetcher;
   /** Tenants with work due. */
   readonly DOORBELLS: Queue;
+  /** Tenants with something to post to other people's servers, which may be slow. */
+  readonly DELIVERIES: Queue;
   /** What failed for good, and doorbells that were rung in vain. */
   readonly DEAD_LETTERS: Queue;
   /** Accounts of rate limits: an object per tenant, and one per share of all addresses. */

@@ -57,6 +57,7 @@ describe("the budget of", () => {
     ...databases,
     ...objects.bindings,
     DOORBELLS: counting(bindings.DOORBELLS),
+    DELIVERIES: counting(bindings.DELIVERIES),
     DEAD_LETTERS: counting(bindings.DEAD_LETTERS),
   });
   beforeAll(async () => {
@@ -233,7 +234,12 @@ describe("the budget of", () => {
       .bind(there, house.slug)
       .run();
     const queues = keptQueues();
-    const env = { ...counted.env, DOORBELLS: counting(queues.bindings.DOORBELLS) };
+    const { DOORBELLS, DELIVERIES } = queues.bindings;
+    const env = {
+      ...counted.env,
+      DOORBELLS: counting(DOORBELLS),
+      DELIVERIES: counting(DELIVERIES),
+    };
     Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
     await tick(env, "0 * * * *");
     showFigures(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Bindings, settingsOf } from "../src/env.ts";
+import wrangler from "../wrangler.toml?raw";
 
 const KEY = `one:${"A".repeat(43)}`;
 
@@ -116,6 +117,11 @@ describe("settings", () => {
       "WEBHOOK_EVENT_DAYS",
     ],
     ["no anonymous request at all", { ANONYMOUS_PER_MINUTE: "0" }, "ANONYMOUS_PER_MINUTE"],
+    [
+      "more of an address than the counter in front lets through",
+      { ANONYMOUS_PER_MINUTE: "1001" },
+      "ANONYMOUS_PER_MINUTE",
+    ],
     ["fewer sign-ins than none", { SIGN_INS_PER_MINUTE: "-1" }, "SIGN_INS_PER_MINUTE"],
     ["half a failure", { FAILURES_PER_MINUTE: "0.5" }, "FAILURES_PER_MINUTE"],
     ["failures without end", { FAILURES_PER_MINUTE: "10000001" }, "FAILURES_PER_MINUTE"],
@@ -160,6 +166,14 @@ describe("settings", () => {
     const plans = { standard: PLAN, gold: { ...PLAN, user: { limit: 5, window_seconds: 10 } } };
     expect(read({ ...LEAST, PLANS: JSON.stringify(plans) }).PLANS).toEqual(plans);
     expect(read({ ...LEAST, PLANS: plans }).PLANS).toEqual(plans);
+  });
+
+  it("hold an address to no more than the counter in front of it", () => {
+    const [, guard = ""] = /"ADDRESS_GUARD"[^[]*limit = ([\d_]+), period = 60/.exec(wrangler) ?? [];
+    const most = Number(guard.replaceAll("_", ""));
+    const of = (limit: number) => ({ ...LEAST, ANONYMOUS_PER_MINUTE: String(limit) });
+    expect(read(of(most)).ANONYMOUS_PER_MINUTE).toBe(most);
+    expect(complaintOf(of(most + 1))).toContain("ADDRESS_GUARD");
   });
 
   it("in tests alone hashes may be cheap and logs open", () => {

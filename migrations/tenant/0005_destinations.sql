@@ -7,6 +7,7 @@ CREATE TABLE `deliveries` (
 	`status` text NOT NULL,
 	`attempts` integer NOT NULL,
 	`tries` integer NOT NULL,
+	`leases` integer DEFAULT 0 NOT NULL,
 	`due_at` integer,
 	`lease` text,
 	`response_status` integer,
@@ -40,8 +41,7 @@ CREATE TABLE `delivery_drain` (
 	`singleton` integer PRIMARY KEY DEFAULT 1 NOT NULL,
 	`chain` text,
 	`chain_until` integer NOT NULL,
-	`retry_rung_for` integer,
-	`seen_at` integer NOT NULL
+	`retry_rung_for` integer
 );
 --> statement-breakpoint
 CREATE TABLE `destination_secrets` (
@@ -63,6 +63,9 @@ CREATE TABLE `destinations` (
 	`disabled_reason` text,
 	`disabled_at` integer,
 	`failing_since` integer,
+	`failures` integer DEFAULT 0 NOT NULL,
+	`failure_counted_at` integer,
+	`paused_until` integer,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
 	`version` integer NOT NULL,

@@ -26,8 +26,6 @@ export interface RequestFacts {
 
 /** A promise to store the answer in the commit that makes it true. */
 export interface IdempotencyClaim {
-  /** The client's key as it was sent. */
-  readonly text: string;
   /** Hash of principal, method, path and the client's key. */
   readonly key: string;
   /** Hash of the payload. */

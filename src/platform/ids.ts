@@ -11,6 +11,7 @@ export const ID_PREFIXES = {
   request: "req",
   token: "token",
   service: "service",
+  call: "call",
   secret: "secret",
   webhookEvent: "whevent",
   event: "event",

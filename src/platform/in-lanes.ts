@@ -2,7 +2,7 @@
 export interface Lanes<T> {
   /** Of all together ... */
   readonly total: number;
-  /** ... and of those of one lane, so that a slow one does not hold up the others. */
+  /** ... and of those of one lane at most; less where lanes have to share. */
   readonly perLane: number;
   readonly laneOf: (item: T) => string;
   /** Asked before each; once it says no, nothing more begins. */
@@ -10,7 +10,9 @@ export interface Lanes<T> {
 }
 
 /**
- * Runs `work`, which must not fail, for the items in their order, past those whose lane is full.
+ * Runs `work`, which must not fail, for the items. The next one is of the lane of which the fewest
+ * run, and have begun; within a lane they keep their order. So a lane whose work is slow has no more
+ * than its share, and one whose work is fast goes on besides it.
  * @returns the items that it did not begin with
  */
 export async function inLanes<T>(
@@ -18,24 +20,34 @@ export async function inLanes<T>(
   { total, perLane, laneOf, mayBegin }: Lanes<T>,
   work: (item: T) => Promise<void>,
 ): Promise<T[]> {
-  const waiting = [...items];
-  const running = new Map<Promise<void>, string>();
+  const lanes = [...Map.groupBy(items, laneOf).values()].map((waiting) => ({
+    waiting: [...waiting],
+    running: 0,
+    begun: 0,
+  }));
+  const running = new Set<Promise<void>>();
 
-  function takeNext(): T | undefined {
-    const lanes = [...running.values()];
-    const isFree = (item: T) => lanes.filter((lane) => lane === laneOf(item)).length < perLane;
-    const at = waiting.findIndex(isFree);
-    return at >= 0 && mayBegin() ? waiting.splice(at, 1)[0] : undefined;
+  function nextLane() {
+    const alive = lanes.filter((lane) => lane.waiting.length + lane.running > 0);
+    const share = Math.max(1, Math.min(perLane, Math.floor(total / alive.length)));
+    return alive
+      .filter((lane) => lane.waiting.length > 0 && lane.running < share)
+      .sort((one, other) => one.running - other.running || one.begun - other.begun)[0];
   }
 
   for (;;) {
     while (running.size < total) {
-      const item = takeNext();
-      if (item === undefined) break;
-      const run: Promise<void> = work(item).finally(() => running.delete(run));
-      running.set(run, laneOf(item));
+      const lane = nextLane();
+      if (lane === undefined || !mayBegin()) break;
+      lane.begun += 1;
+      lane.running += 1;
+      const run: Promise<void> = work(lane.waiting.shift() as T).finally(() => {
+        lane.running -= 1;
+        running.delete(run);
+      });
+      running.add(run);
     }
-    if (running.size === 0) return waiting;
-    await Promise.race(running.keys());
+    if (running.size === 0) return lanes.flatMap(({ waiting }) => waiting);
+    await Promise.race(running);
   }
 }

@@ -56,10 +56,31 @@ export const PROBLEMS = {
   "sign-in-locked": { status: 429, title: "Too many failed sign-ins", retryAfter: 60 },
   "registration-limit": { status: 429, title: "Too many registrations", retryAfter: 3_600 },
   "internal-error": { status: 500, title: "Something went wrong on our side" },
-  "downstream-unreachable": { status: 502, title: "The called service cannot be reached" },
-  "downstream-answer": { status: 502, title: "The called service's answer cannot be used" },
-  "circuit-open": { status: 503, title: "The called service is left in peace for now" },
-  "downstream-timeout": { status: 504, title: "The called service did not answer in time" },
+  "downstream-unreachable": {
+    status: 502,
+    title: "The called service cannot be reached",
+    ours: false,
+  },
+  "downstream-answer": {
+    status: 502,
+    title: "The called service's answer cannot be used",
+    ours: false,
+  },
+  "webhooks-limited": {
+    status: 503,
+    title: "No more webhooks are taken in right now",
+    ours: false,
+  },
+  "circuit-open": {
+    status: 503,
+    title: "The called service is left in peace for now",
+    ours: false,
+  },
+  "downstream-timeout": {
+    status: 504,
+    title: "The called service did not answer in time",
+    ours: false,
+  },
   "not-ready": { status: 503, title: "A part that answers need is down", retryAfter: 5 },
   overloaded: { status: 503, title: "Too busy right now", retryAfter: 1 },
   "database-unavailable": {
@@ -82,6 +103,8 @@ export interface ProblemKind {
   readonly title: string;
   /** Seconds after which trying again helps, where that is always the same. */
   readonly retryAfter?: number;
+  /** Whether a 5xx is a fault of this platform: unless this says otherwise, it is. */
+  readonly ours?: boolean;
   /** What a 401 asks for in `WWW-Authenticate`; a bearer token by default. */
   readonly challenge?: string;
 }

@@ -1,4 +1,11 @@
-import { type Account, type Ask, type Loan, lendAll } from "../../src/platform/limits/account.ts";
+import {
+  type Account,
+  type Ask,
+  type Loan,
+  lendAll,
+  loaded,
+  type StoredAccount,
+} from "../../src/platform/limits/account.ts";
 import type { Timeline } from "./limit-timeline.ts";
 
 /** A clock that tells whole milliseconds. */
@@ -27,8 +34,8 @@ const PATIENCE_MS = 2_000;
 export interface SimulatedObject {
   /** @param onLend told whenever the object gets to see the question */
   ask(asks: readonly Ask[], fate: Fate, onLend?: () => void): Promise<Loan>;
-  /** The object starts again from what was stored, perhaps where the clock is behind. */
-  evict(setBackMs: number): void;
+  /** The object starts again from what was stored, perhaps where the clock is ahead or behind. */
+  evict(jumpMs: number): void;
   /** Rows of the largest account so far, and its size in bytes as JSON. */
   readonly largest: { rows: number; bytes: number };
 }
@@ -40,11 +47,12 @@ export function createObject(
   lend: typeof lendAll = lendAll,
 ): SimulatedObject {
   let accounts = new Map<string, Account>();
-  let setBack = 0;
+  let instance = 0;
+  let ahead = 0;
   const largest = { rows: 0, bytes: 0 };
   const answer = (wire: string): Loan => {
     const asks: Ask[] = JSON.parse(wire);
-    const loan = lend(accounts, asks, read(clock, timeline.now) - setBack);
+    const loan = lend(accounts, asks, read(clock, timeline.now) + ahead);
     for (const { key } of asks) measure(largest, accounts.get(key));
     return JSON.parse(JSON.stringify(loan));
   };
@@ -72,9 +80,13 @@ export function createObject(
         asked(fate.toMs, () => {});
         asked(fate.toMs + fate.backMs, replied);
       }),
-    evict(setBackMs) {
-      accounts = new Map(JSON.parse(JSON.stringify([...accounts])));
-      setBack += setBackMs;
+    evict(jumpMs) {
+      const writtenBy = `${instance++}`;
+      const stored: [string, StoredAccount][] = JSON.parse(
+        JSON.stringify([...accounts].map(([key, account]) => [key, { account, writtenBy }])),
+      );
+      accounts = new Map(stored.map(([key, one]) => [key, loaded(one, `${instance}`)]));
+      ahead += jumpMs;
     },
   };
 }

@@ -1,3 +1,4 @@
+import { HOSTS_APART_MS } from "../../src/platform/limits/account.ts";
 import { DRIFT, type Policy } from "../../src/platform/limits/ledger.ts";
 import type { Fate } from "./limit-object.ts";
 import type { Schedule } from "./limit-schedules.ts";
@@ -25,8 +26,13 @@ export function randomSchedule(random: Random): Schedule {
   const keys = KEYS.slice(0, whole(1, KEYS.length));
   const clock = () => ({
     offset: whole(1_000_000, 2_000_000),
-    drift: between(-DRIFT, DRIFT),
+    drift: random.pick([-DRIFT, DRIFT, between(-DRIFT, DRIFT)]),
   });
+  // Forwards no further than clocks of hosts are apart; one that was wrong before goes back for long.
+  const jump = () => {
+    if (random.chance(0.1)) return -whole(0, 3 * windowMs);
+    return random.pick([0, -HOSTS_APART_MS, HOSTS_APART_MS, whole(-50, 50)]);
+  };
   const policy = (): Policy => ({
     limit: isLarge
       ? whole(1_000, 1_200)
@@ -76,7 +82,7 @@ export function randomSchedule(random: Random): Schedule {
       evictions: random.chance(0.4)
         ? some(3, () => ({
             at: between(0, endsAt),
-            setBackMs: random.chance(0.3) ? whole(0, 50) : 0,
+            jumpMs: jump(),
           }))
         : [],
     },

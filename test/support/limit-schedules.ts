@@ -9,7 +9,7 @@ import { createTimeline } from "./limit-timeline.ts";
 
 /** All that happens to an object and its isolates: plain data, so that it can be printed and run again. */
 export interface Schedule {
-  readonly object: Clock & { readonly evictions: readonly { at: number; setBackMs: number }[] };
+  readonly object: Clock & { readonly evictions: readonly { at: number; jumpMs: number }[] };
   readonly isolates: readonly IsolateLife[];
   /** Which policies came when; the first at 0. */
   readonly policies: readonly {
@@ -21,7 +21,7 @@ export interface Schedule {
   readonly fates: readonly Fate[];
 }
 
-interface IsolateLife extends Clock {
+export interface IsolateLife extends Clock {
   /** How many purses it can keep. */
   readonly purses: number;
   readonly evictedAt: readonly number[];
@@ -65,8 +65,8 @@ export async function runSchedule(schedule: Schedule, lend?: typeof lendAll): Pr
     }
   };
 
-  for (const { at, setBackMs } of schedule.object.evictions) {
-    timeline.at(at, () => object.evict(setBackMs));
+  for (const { at, jumpMs } of schedule.object.evictions) {
+    timeline.at(at, () => object.evict(jumpMs));
   }
   isolates.forEach((life, isolate) => {
     for (const at of life.evictedAt) {

@@ -61,6 +61,16 @@ export function told(reply: Reply): Record<string, Told> {
 /** Expects a refusal by these policies. Returns for how many seconds. */
 export function expectRefused(reply: Reply, ...violated: string[]): number {
   expect([reply.status, problemOf(reply)], reply.text).toEqual([429, "quota-exceeded"]);
+  return expectStandings(reply, violated);
+}
+
+/** The same of a webhook: a sender may not send again what got a 4xx. */
+export function expectPutOff(reply: Reply, ...violated: string[]): number {
+  expect([reply.status, problemOf(reply)], reply.text).toEqual([503, "webhooks-limited"]);
+  return expectStandings(reply, violated);
+}
+
+function expectStandings(reply: Reply, violated: readonly string[]): number {
   expect(reply.json["violated-policies"]).toEqual(violated);
   for (const name of violated) expect(told(reply)[name], name).toMatchObject({ remaining: 0 });
   const seconds = reply.headers.get("retry-after") ?? "";

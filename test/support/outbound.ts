@@ -67,6 +67,7 @@ export function newPlace(changes: Partial<Line> = {}): Place {
     breaker: { ...BREAKER_DEFAULTS, minimum_calls: 100, sliding_window_size: 100 },
     order: { mode: "automatic", version: 1 },
     maxResponseBytes: 1_000_000,
+    longAnswers: "refuse",
     followRedirects: true,
     ...changes,
   };

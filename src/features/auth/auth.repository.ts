@@ -2,7 +2,7 @@ import { and, eq, gt, isNull, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { signingKeys } from "../../platform/access/access.tables.ts";
 import type { CallerReader } from "../../platform/access/authenticate.ts";
-import { type RealmDb, realm } from "../../platform/tenancy/index.ts";
+import { type RealmDb, realm, requireOwn } from "../../platform/tenancy/index.ts";
 import { devices, isKnownDevice, refreshTokens, sessions } from "../sessions/index.ts";
 import { EVERYWHERE, signInFailures, users } from "../users/index.ts";
 
@@ -103,10 +103,4 @@ export async function readRefreshToken(db: RealmDb, hash: string) {
   );
   const { token, session, user, ...rest } = requireOwn(db, row);
   return token && session && user ? { token, session, user, ...rest } : undefined;
-}
-
-/** @throws Error when the database is another realm's, or nobody's: the registry is wrong */
-function requireOwn<T extends { readonly realmId: string }>(db: RealmDb, row: T | undefined): T {
-  if (row?.realmId === db.realmId) return row;
-  throw new Error(`The database of ${db.realmId} says that it is ${row?.realmId ?? "nobody"}'s.`);
 }

@@ -1,7 +1,7 @@
 import { Failure, type ProblemCode } from "../../platform/problems.ts";
 
-/** The service was not asked at all: its breaker is open, or it was asked often enough. */
-const SPARED: ReadonlySet<ProblemCode> = new Set(["circuit-open", "quota-exceeded"]);
+/** The service was not asked at all: its breaker is open, it or we are asked enough already. */
+const SPARED: ReadonlySet<ProblemCode> = new Set(["circuit-open", "quota-exceeded", "overloaded"]);
 /** It was asked, and gave no answer of use. */
 const FAILED: ReadonlySet<ProblemCode> = new Set([
   "downstream-unreachable",

@@ -16,8 +16,9 @@ mount(
     description:
       "Sends a request to the service with its credential, within its time-out and rate, past its " +
       "circuit breaker. Any status of the service is an answer. What may be asked twice is tried " +
-      "again: GET, HEAD, PUT, DELETE, and everything that has an `Idempotency-Key`, which the " +
-      "service is given too.",
+      "again: GET, HEAD, PUT, DELETE, and what has an `Idempotency-Key` where the service's " +
+      "`idempotency_header` says how it tells repeats; it is given a value of ours there, another " +
+      "for each caller. An answer of 408, 429, 502, 503 or 504 is not kept for the key.",
     tag: "Services",
     doors: "tenant",
     access: "services:call",

@@ -9,6 +9,9 @@ const LONGEST_PATH = 4_000;
 /** Longest value of a query parameter, and most values of one call. */
 const LONGEST_VALUE = 4_000;
 const MOST_VALUES = 100;
+/** Most headers of one call, and the longest value, in characters. */
+const MOST_HEADERS = 50;
+const LONGEST_HEADER = 4_096;
 
 const QueryValue = z.string().max(LONGEST_VALUE);
 
@@ -20,14 +23,24 @@ export const ServiceCall = z
       example: "/orders",
     }),
     query: z
-      .record(z.string().max(LONGEST_VALUE), z.union([QueryValue, z.array(QueryValue)]))
+      .record(
+        z.string().max(LONGEST_VALUE),
+        z.union([QueryValue, z.array(QueryValue).max(MOST_VALUES)]),
+      )
+      .refine((query) => Object.keys(query).length <= MOST_VALUES, {
+        message: `takes at most ${MOST_VALUES} names`,
+        abort: true,
+      })
       .refine((query) => Object.values(query).flat().length <= MOST_VALUES, {
         message: `takes at most ${MOST_VALUES} values`,
       })
       .optional()
       .openapi({ example: { expand: "customer" } }),
     headers: z
-      .record(z.string(), z.string())
+      .record(z.string(), z.string().max(LONGEST_HEADER))
+      .refine((headers) => Object.keys(headers).length <= MOST_HEADERS, {
+        message: `takes at most ${MOST_HEADERS} headers`,
+      })
       .optional()
       .openapi({
         description:

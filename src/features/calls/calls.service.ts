@@ -1,8 +1,11 @@
 import type { TenantCtx } from "../../platform/context.ts";
+import { newId } from "../../platform/ids.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import {
   callOut,
+  isPassingStatus,
   type OutboundAnswer,
+  type OutboundRequest,
   requestHeaders,
   retryAfterMs,
   targetUrl,
@@ -33,7 +36,10 @@ export interface ServiceRequest {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** A JSON value, or text where `headers` name another content type; null: none. */
   readonly body?: unknown;
-  /** By it the service tells a repeat from another request; asking twice then does no harm. */
+  /**
+   * The same for repeats of this request and no other. Sent where the service's settings name a header
+   * for it; asking twice then does no harm.
+   */
   readonly idempotencyKey?: string | undefined;
 }
 
@@ -52,7 +58,7 @@ const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD"]);
  * Calls a service with its credential. For use cases that audit it themselves, such as handlers of
  * webhooks, whose effect says what became of the call.
  * @throws Failure `not-found`, `service-not-callable`, `validation-failed`, `content-too-large`;
- * `circuit-open`, `quota-exceeded` when the service is left in peace; `downstream-unreachable`,
+ * `circuit-open`, `quota-exceeded`, `overloaded` when it is not asked now; `downstream-unreachable`,
  * `downstream-timeout`, `downstream-answer`
  */
 export async function callService(
@@ -64,8 +70,10 @@ export async function callService(
 }
 
 /**
- * The same for a caller of the API. A call that may change something has an audit row of its own,
- * whether it went well or not; those that only read are summed.
+ * The same for a caller of the API. A call that may change something has an audit row before it is
+ * sent, and another with what became of it; those that only read are summed. Our key for it hangs on
+ * the caller, so that two people's `order-1` are two orders.
+ * @throws Failure as `callService`, and as `commit` when it cannot be audited: then nothing is sent
  */
 export async function requestService(
   ctx: TenantCtx,
@@ -74,16 +82,24 @@ export async function requestService(
 ): Promise<ServiceAnswer> {
   await requireNew(ctx);
   const service = await requireService(ctx, slug);
-  const idempotencyKey = ctx.idempotency?.text;
+  const summed = SAFE.has(request.method);
+  const call = summed ? {} : { call: newId("call") };
+  const begin = () => commitAside(ctx, [], [entryOf("service.call_begun", service, request, call)]);
+  const asked = { ...request, idempotencyKey: ctx.idempotency?.key };
   let answer: ServiceAnswer;
   try {
-    answer = await ask(ctx, service, { ...request, idempotencyKey });
+    answer = await ask(ctx, service, asked, summed ? {} : { beforeSending: begin });
   } catch (error) {
-    if (isOfService(error)) await noteFailure(ctx, service, request, error);
+    if (isOfService(error)) await noteFailure(ctx, service, request, error, call);
     throw error;
   }
-  const entry = entryOf("service.called", service, request, { status: answer.status });
-  return commit(ctx, [], [SAFE.has(request.method) ? { ...entry, summed: true } : entry], answer);
+  const { status } = answer;
+  const outcome = { ...call, status };
+  const entry = summedIf(summed, entryOf("service.called", service, request, outcome));
+  if (!isPassingStatus(status)) return commit(ctx, [], [entry], answer);
+  // Not kept for its key: whoever comes back is to be answered what is true by then.
+  await commitAside(ctx, [], [entry]);
+  return answer;
 }
 
 /** A repeat gets the answer that is kept for its key: the service is not to hear of it again. */
@@ -101,6 +117,7 @@ async function ask(
   ctx: TenantCtx,
   service: ApiService,
   { method, path, query, headers: given = {}, body, idempotencyKey }: ServiceRequest,
+  hooks: Pick<OutboundRequest, "beforeSending"> = {},
 ): Promise<ServiceAnswer> {
   const { settings, credential, credentialId } = service;
   if (!settings) throw notCallable(`The service ${service.slug} has no API settings.`);
@@ -111,19 +128,16 @@ async function ask(
   const url = targetUrl(new URL(settings.base_url), path, query);
   const headers = requestHeaders(given);
   const bytes = bodyBytes(body, method, headers);
-  if (idempotencyKey !== undefined && !headers.has("idempotency-key")) {
-    headers.set("idempotency-key", idempotencyKey);
-  }
-  const repeatable = IDEMPOTENT.has(method) || headers.has("idempotency-key");
-  const authorization = authorizationOf(auth, credential);
-  if (authorization) headers.set(...authorization);
+  const isKeyed = setKey(headers, settings.idempotency_header, method, idempotencyKey);
   const { body: received, ...answer } = await callOut(ctx, lineOf(service, settings), {
     method,
     url,
     headers,
+    credential: authorizationOf(auth, credential),
     body: bytes,
-    repeatable,
+    repeatable: IDEMPOTENT.has(method) || isKeyed,
     cacheAs: credentialId ?? "none",
+    ...hooks,
   });
   const { headers: told } = answer;
   return {
@@ -133,20 +147,49 @@ async function ask(
   };
 }
 
+/**
+ * Puts the key where the service looks for it.
+ * @returns whether it is there
+ * @throws Failure `validation-failed` when the caller has set that header
+ */
+function setKey(
+  headers: Headers,
+  name: string | null,
+  method: ServiceRequest["method"],
+  key: string | undefined,
+): boolean {
+  if (name === null) return false;
+  if (headers.has(name)) {
+    const message = `must not hold ${name}: send Idempotency-Key with this request`;
+    throw new Failure("validation-failed", undefined, {
+      errors: [{ pointer: "/headers", message }],
+    });
+  }
+  if (key === undefined || SAFE.has(method)) return false;
+  headers.set(name, key);
+  return true;
+}
+
 /** What is refused over and over, or changes nothing, is summed. */
 async function noteFailure(
   ctx: TenantCtx,
   service: ApiService,
   request: ServiceRequest,
   failure: Failure,
+  call: { readonly call?: string },
 ): Promise<void> {
-  const entry = entryOf("service.call_failed", service, request, { problem: failure.code });
-  const isSummed = SAFE.has(request.method) || isSpared(failure);
+  const summed = SAFE.has(request.method) || isSpared(failure);
+  const outcome = { ...(summed ? {} : call), problem: failure.code };
+  const entry = entryOf("service.call_failed", service, request, outcome);
   try {
-    await commitAside(ctx, [], [isSummed ? { ...entry, summed: true } : entry]);
+    await commitAside(ctx, [], [summedIf(summed, entry)]);
   } catch (error) {
     ctx.log.error("call not audited", { service: service.id, ...errorFields(error) });
   }
+}
+
+function summedIf(summed: boolean, entry: AuditEntry): AuditEntry {
+  return summed ? { ...entry, summed } : entry;
 }
 
 /** Without query, headers and bodies, which may hold anything. */

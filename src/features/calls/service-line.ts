@@ -17,6 +17,7 @@ export function lineOf({ id, order }: Pick<ApiService, "id" | "order">, settings
     breaker: settings.breaker,
     order,
     maxResponseBytes: MOST_ANSWER_BYTES,
+    longAnswers: "refuse",
     followRedirects: true,
   };
 }

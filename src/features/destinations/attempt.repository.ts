@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, lte, type SQL, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import { noteRetry } from "../../platform/jobs/drain-row.ts";
 import { type Step, write } from "../../platform/tenancy/index.ts";
 import {
@@ -11,7 +11,6 @@ import {
 /** A delivery in somebody's hands. */
 export interface Leased {
   readonly id: string;
-  readonly destinationId: string;
   readonly lease: string | null;
 }
 
@@ -34,12 +33,15 @@ export interface Ending {
  */
 export function endAttempt(of: Leased, ending: Ending, at: Date): Step[] {
   const { outcome, responseStatus, durationMs, error, responseText, dueAt } = ending;
+  const used = outcome === "failed" ? { tries: sql`tries + 1` } : {};
   return [
     {
       statement: write
         .update(deliveries)
         .set({
           ...(dueAt ? waiting(dueAt, at) : ended(outcome, at)),
+          ...used,
+          leases: 0,
           responseStatus,
           lastError: error,
         })
@@ -56,7 +58,6 @@ export function endAttempt(of: Leased, ending: Ending, at: Date): Step[] {
       expect: 1,
       as: "delivery_attempts.end",
     },
-    health(of.destinationId, outcome, at),
     ...(dueAt ? [noteRetry(deliveryDrain, dueAt, at)] : []),
   ];
 }
@@ -78,55 +79,27 @@ function waiting(dueAt: Date, at: Date) {
   };
 }
 
-/** Since when the destination has been failing, if it is. */
-function health(destinationId: string, outcome: Ending["outcome"], at: Date): Step {
-  const { id, failingSince } = destinations;
-  const fails = outcome === "failed";
-  return {
-    statement: write
-      .update(destinations)
-      .set({ failingSince: fails ? at : null })
-      .where(and(eq(id, destinationId), fails ? isNull(failingSince) : isNotNull(failingSince))),
-    expect: "any",
-    as: "destinations.health",
-  };
-}
-
 /**
  * Undoes that an attempt began, where none was made: the delivery is due again later, or has failed
  * for good.
  */
 export function withdrawAttempt(
   of: Leased,
-  then: { readonly dueAt: Date } | { readonly failed: string },
+  then: { readonly dueAt: Date; readonly why: string | null } | { readonly failed: string },
   at: Date,
 ): Step[] {
+  const why = "dueAt" in then ? then.why : then.failed;
   const next =
     "dueAt" in then
       ? ({ status: "pending", lease: null, dueAt: then.dueAt } as const)
-      : { ...ended("failed", at), lastError: then.failed };
-  return [
-    ...undo(isAttempt(of), { ...next, ...ONE_LESS }, isHeld(of), 1),
-    ...("dueAt" in then ? [noteRetry(deliveryDrain, then.dueAt, at)] : []),
-  ];
-}
-
-/** Has all that is due at a destination wait until then: it is to be left in peace. */
-export function holdBack(destinationId: string, dueAt: Date, at: Date): Step {
-  return {
-    statement: write
-      .update(deliveries)
-      .set({ dueAt })
-      .where(
-        and(
-          eq(deliveries.destinationId, destinationId),
-          lte(deliveries.dueAt, at),
-          eq(sql`+${deliveries.status}`, "pending"),
-        ),
-      ),
-    expect: "any",
-    as: "deliveries.hold_back",
+      : ended("failed", at);
+  const changes = {
+    ...next,
+    ...(why === null ? {} : { lastError: why }),
+    attempts: sql`attempts - 1`,
+    leases: 0,
   };
+  return undo(isAttempt(of), changes, isHeld(of), 1);
 }
 
 /** Gives back what a lease holds and nobody began with: due at once, as if it had not been taken. */
@@ -138,10 +111,9 @@ export function giveBack(ids: readonly string[], lease: string, dueAt: Date): St
       AND (SELECT lease FROM deliveries WHERE id = delivery_id) = ${lease}`,
   );
   const held = and(eq(deliveries.lease, lease), sql`${deliveries.id} IN ${listed}`);
-  return undo(attempts, { status: "pending", lease: null, dueAt, ...ONE_LESS }, held, "any");
+  const oneLess = { attempts: sql`attempts - 1`, leases: sql`leases - 1` };
+  return undo(attempts, { status: "pending", lease: null, dueAt, ...oneLess }, held, "any");
 }
-
-const ONE_LESS = { attempts: sql`attempts - 1`, tries: sql`tries - 1` };
 
 function undo(
   attempts: SQL | undefined,

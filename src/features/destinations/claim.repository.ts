@@ -1,4 +1,4 @@
-import { asc, eq, sql } from "drizzle-orm";
+import { eq, type SQL, sql } from "drizzle-orm";
 import {
   type ChainClaim,
   type ChainSeen,
@@ -10,24 +10,25 @@ import {
 } from "../../platform/jobs/drain-row.ts";
 import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
 import {
-  type DestinationRow,
-  readSecrets,
-  SECRETS,
-  type SecretRow,
-} from "./destinations.repository.ts";
-import {
   deliveries,
   deliveryAttempts,
   deliveryDrain,
   destinations,
 } from "./destinations.tables.ts";
-import { anyDue } from "./fan-out.repository.ts";
+import { anyDue, isServed } from "./fan-out.repository.ts";
+import { anyStranded } from "./stranded.repository.ts";
+
+/** A lease that follows lost ones is longer, in ms, doubled up to so many times. */
+const LOST_MS = 60_000;
+const MOST_DOUBLED = 4;
 
 /** What a consumer finds before it touches anything. */
 export interface Glance extends ChainSeen {
   /** Suspended tenants' deliveries are held. */
   readonly open: boolean;
   readonly due: boolean;
+  /** Whether something waits for a destination that is disabled. */
+  readonly stranded: boolean;
 }
 
 /** One look, without a write: most doorbells find nothing to do. */
@@ -38,13 +39,15 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
         .select({
           open: sql<number>`${realm.status} = 'active'`,
           due: sql<number>`${anyDue(now)}`,
+          stranded: sql<number>`${anyStranded(now)}`,
           ...chainColumns(deliveryDrain),
         })
         .from(realm),
     "primary",
   );
   if (!row) throw new Error(`The database of ${db.realmId} has no realm.`);
-  return { ...row, open: row.open === 1, due: row.due === 1 };
+  const { open, due, stranded } = row;
+  return { ...row, open: open === 1, due: due === 1, stranded: stranded === 1 };
 }
 
 /**
@@ -58,7 +61,7 @@ export function claimSteps(claim: ChainClaim & { readonly most: number }): Step[
     FROM ${destinations} AS place JOIN ${deliveries} AS waiting ON waiting.rowid IN (
       SELECT rowid FROM deliveries WHERE destination_id = place.id AND due_at <= ${now}
       ORDER BY due_at LIMIT ${most})
-    WHERE place.deleted_at IS NULL`;
+    WHERE ${isServed(now)}`;
   return [
     takeChain(deliveryDrain, claim, firstRetry(now)),
     {
@@ -68,8 +71,9 @@ export function claimSteps(claim: ChainClaim & { readonly most: number }): Step[
           status: "sending",
           lease,
           attempts: sql`attempts + 1`,
-          tries: sql`tries + 1`,
-          dueAt: new Date(leaseUntil),
+          leases: sql`leases + 1`,
+          // Where it is a fault of ours that loses them, it gets time to pass.
+          dueAt: sql`${leaseUntil} + ${LOST_MS} * ((1 << min(leases, ${MOST_DOUBLED})) - 1)`,
         })
         .where(
           sql`${deliveries.id} IN (SELECT id FROM (${firstOfEach})
@@ -90,36 +94,40 @@ export function claimSteps(claim: ChainClaim & { readonly most: number }): Step[
   ];
 }
 
-/** By the index, past all that is due: a flood is not read through for it. */
+/**
+ * When there is something to do next. By the index, past all that is due: a flood is not read through
+ * for it. What waits for a destination that is left in peace is due when that ends.
+ */
 const firstRetry = (now: number) => sql`(SELECT min(next.due_at) FROM (
-  SELECT (SELECT due_at FROM ${deliveries} WHERE destination_id = place.id AND due_at > ${now}
-    AND status = 'pending' ORDER BY due_at LIMIT 1) AS due_at
-  FROM ${destinations} AS place WHERE place.deleted_at IS NULL) AS next)`;
+  SELECT CASE WHEN place.paused_until > ${now}
+    THEN max(place.paused_until, (${firstPending(sql`0`)}))
+    ELSE (${firstPending(sql`${now}`)}) END AS due_at
+  FROM ${destinations} AS place
+  WHERE place.status = 'enabled' AND place.deleted_at IS NULL) AS next)`;
 
-/** A delivery that a consumer has taken, with where it goes. */
-export interface Claimed {
-  readonly delivery: typeof deliveries.$inferSelect;
-  readonly destination: DestinationRow;
-  readonly secrets: readonly SecretRow[];
-}
+const firstPending = (after: SQL) => sql`SELECT due_at FROM ${deliveries}
+  WHERE destination_id = place.id AND due_at > ${after} AND status = 'pending'
+  ORDER BY due_at LIMIT 1`;
 
-/** What a lease holds. */
-export async function claimedBy(db: RealmDb, lease: string): Promise<Claimed[]> {
-  const rows = await db.read(
+/**
+ * What a lease holds, of each destination in turn; within a turn in no order, so that none is always
+ * the last. Where it goes is looked up when it goes.
+ */
+export function claimedBy(db: RealmDb, lease: string): Promise<Claimed[]> {
+  const { id, destinationId } = deliveries;
+  const turn = sql`row_number() OVER (PARTITION BY ${destinationId} ORDER BY ${id})`;
+  return db.read(
     (reader) =>
       reader
-        .select({ delivery: deliveries, destination: destinations, secrets: SECRETS })
+        .select()
         .from(deliveries)
-        .innerJoin(destinations, eq(destinations.id, deliveries.destinationId))
         .where(eq(deliveries.lease, lease))
-        .orderBy(asc(deliveries.id)),
+        .orderBy(turn, sql`random()`),
     "primary",
   );
-  return rows.map(({ delivery, destination, secrets }) => ({
-    delivery,
-    destination,
-    secrets: readSecrets(destination.id, secrets),
-  }));
 }
+
+/** A delivery that a consumer has taken. */
+export type Claimed = typeof deliveries.$inferSelect;
 
 export const findDeliveryRest = (db: RealmDb): Promise<Rest> => findRest(db, deliveryDrain);

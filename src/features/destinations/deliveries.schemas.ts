@@ -26,7 +26,9 @@ const shared = {
   }),
   last_error: z.string().nullable().openapi({ example: null }),
   created_at: Time,
-  next_attempt_at: Time.nullable().describe("While it is pending."),
+  next_attempt_at: Time.nullable().describe(
+    "While it is pending; later, if its destination is paused.",
+  ),
   ended_at: Time.nullable(),
 };
 

@@ -74,6 +74,7 @@ export async function sendSample(
     status: "pending",
     attempts: 0,
     tries: 0,
+    leases: 0,
     dueAt: now,
     lease: null,
     responseStatus: null,

@@ -14,6 +14,8 @@ export function presentDestination(view: DestinationView): z.input<typeof schema
     disabled_reason: view.disabledReason,
     disabled_at: view.disabledAt?.toISOString() ?? null,
     failing_since: view.failingSince?.toISOString() ?? null,
+    paused_until:
+      view.pausedUntil && view.pausedUntil.getTime() > now ? view.pausedUntil.toISOString() : null,
     secrets: view.secrets
       .filter((secret) => isLive(secret, now))
       .map(({ id, createdAt, expiresAt }) => ({

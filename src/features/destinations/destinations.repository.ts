@@ -2,12 +2,7 @@ import { and, asc, eq, gt, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import {
-  type DisabledReason,
-  deliveries,
-  destinationSecrets,
-  destinations,
-} from "./destinations.tables.ts";
+import { destinationSecrets, destinations } from "./destinations.tables.ts";
 
 export type DestinationRow = typeof destinations.$inferSelect;
 export type SecretRow = typeof destinationSecrets.$inferSelect;
@@ -116,61 +111,6 @@ export function updateDestination(
     expect: 1,
     as: "destinations.update",
     otherwise,
-  };
-}
-
-/** Name of the step that changes something only where a destination is to be disabled. */
-export const DISABLE = "destinations.disable";
-
-/** Disables a destination that is gone, or that has failed since before `failingSince`. */
-export function disableSick(
-  id: string,
-  reason: Exclude<DisabledReason, "manual">,
-  failingSince: Date,
-  at: Date,
-): Step {
-  const isOver = sql`failing_since <= ${failingSince.getTime()}`;
-  return {
-    statement: write
-      .update(destinations)
-      .set({
-        status: "disabled",
-        disabledReason: reason,
-        disabledAt: at,
-        updatedAt: at,
-        version: sql`version + 1`,
-      })
-      .where(
-        and(
-          eq(destinations.id, id),
-          eq(destinations.status, "enabled"),
-          reason === "gone" ? undefined : isOver,
-        ),
-      ),
-    expect: "any",
-    as: DISABLE,
-  };
-}
-
-/**
- * Ends what waits for a destination that is disabled by now. What is being sent ends by itself. It
- * is one statement, however many wait: what 5 days bring is far from D1's 30 seconds.
- */
-export function failWaiting(destinationId: string, error: string, at: Date): Step {
-  const isDisabled = sql`(SELECT status FROM ${destinations} WHERE id = ${destinationId}) = 'disabled'`;
-  return {
-    statement: write
-      .update(deliveries)
-      .set({ status: "failed", dueAt: null, lastError: error, endedAt: at })
-      .where(
-        and(
-          eq(deliveries.destinationId, destinationId),
-          eq(deliveries.status, "pending"),
-          isDisabled,
-        ),
-      ),
-    expect: "any",
-    as: "deliveries.fail_waiting",
   };
 }
 

@@ -47,8 +47,10 @@ mount(
     summary: "Add a URL that events are delivered to",
     description:
       "Events are posted as Standard Webhooks: signed, each with an id that stays the same however " +
-      "often it is sent. A 2xx within 15 seconds, of at most 64 KiB, ends a delivery; otherwise it is " +
-      "tried 8 times in about 28 hours. 410 disables the destination, and so do 5 days of failure.",
+      "often it is sent. A 2xx within 15 seconds ends a delivery; otherwise it is tried 8 times in " +
+      "about 28 hours. 410 disables the destination, and so do 5 days of failure with at least three " +
+      "failed attempts that lie 12 hours apart. 429 and 503 with `Retry-After` pause it, for a day at " +
+      "most.",
     tag: TAG,
     doors: "tenant",
     access: "destinations:write",

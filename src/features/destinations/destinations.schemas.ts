@@ -51,7 +51,9 @@ export const DestinationChanges = z
     event_types: eventTypes.optional(),
     status: status
       .optional()
-      .describe("Disabling ends all deliveries that wait; enabling begins with what comes next."),
+      .describe(
+        "Disabling ends all deliveries that wait, of many not all at once; enabling begins with what comes next, and is a `conflict` until the last of them has ended.",
+      ),
   })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
   .openapi("DestinationChanges", {
@@ -79,9 +81,12 @@ const shared = {
   disabled_reason: z
     .enum(DISABLED_REASONS)
     .nullable()
-    .describe("`gone`: it answered 410. `failing`: it failed for 5 days."),
+    .describe("`gone`: it answered 410. `failing`: it failed for 5 days, at least 3 times."),
   disabled_at: Time.nullable(),
   failing_since: Time.nullable().describe("The first failure after the last success."),
+  paused_until: Time.nullable().describe(
+    "Until then nothing is sent: it asked for that with `Retry-After`, or its circuit breaker is open.",
+  ),
   secrets: z.array(secretInfo).describe("Those that sign, the newest first."),
   created_at: Time,
   updated_at: Time,

@@ -1,5 +1,6 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { newId } from "../../platform/ids.ts";
+import { ringJob } from "../../platform/jobs/ring-drain.ts";
 import { addressFault } from "../../platform/outbound/index.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
@@ -11,7 +12,6 @@ import {
   type DestinationRow,
   type DestinationView,
   deleteSecrets,
-  failWaiting,
   findDestination,
   insertDestination,
   insertSecret,
@@ -19,11 +19,10 @@ import {
   MOST_DESTINATIONS,
   updateDestination,
 } from "./destinations.repository.ts";
+import { DELIVER } from "./ring-deliveries.ts";
+import { endStranded, requireNoneWaiting } from "./stranded.repository.ts";
 
 export type { DestinationView } from "./destinations.repository.ts";
-
-/** What is said of deliveries that waited when their destination was disabled. */
-export const WAS_DISABLED = "The destination was disabled.";
 
 /** What callers may set. */
 export interface DestinationInput {
@@ -93,7 +92,10 @@ export async function create(
   }
 }
 
-/** @throws Failure `not-found`, `precondition-failed`, `conflict`, `validation-failed` */
+/**
+ * @throws Failure `not-found`, `precondition-failed`, `validation-failed`; `conflict`, also when one is
+ *   to be enabled again for which so much waited that not all of it has ended yet
+ */
 export async function update(
   ctx: TenantCtx,
   id: string,
@@ -111,17 +113,18 @@ export async function update(
     eventTypes:
       changes.event_types === undefined ? before.eventTypes : distinct(changes.event_types),
     // What another place answered says nothing of this one.
-    ...(moved ? { failingSince: null } : {}),
+    ...(moved ? WELL : {}),
     updatedAt: now,
     version: before.version + 1,
   };
   const switched = switchTo(changes.status, before, now);
   const after = { ...next, ...switched.columns };
-  return commit(
+  const result = await commit(
     ctx,
     [
+      ...switched.before,
       updateDestination(id, before.version, changed(before, after), lostRace(ifMatch)),
-      ...switched.steps,
+      ...switched.after,
     ],
     [
       {
@@ -133,6 +136,9 @@ export async function update(
     ],
     { ...after, secrets },
   );
+  // What still waits for it is ended by the job.
+  if (switched.after.length > 0) await ringJob(ctx, DELIVER);
+  return result;
 }
 
 /**
@@ -161,27 +167,49 @@ export async function remove(ctx: TenantCtx, id: string, ifMatch: IfMatch): Prom
   );
 }
 
+const WELL = {
+  failingSince: null,
+  failures: 0,
+  failureCountedAt: null,
+  pausedUntil: null,
+} as const;
+
 const ENABLED = {
   status: "enabled",
   disabledReason: null,
   disabledAt: null,
-  failingSince: null,
+  ...WELL,
 } as const;
 
-/** What it takes to enable or disable a destination that is not so yet. */
+interface Switched {
+  readonly columns: Partial<DestinationRow>;
+  readonly before: readonly Step[];
+  readonly after: readonly Step[];
+  readonly audit: readonly AuditEntry[];
+}
+
+/**
+ * What it takes to enable or disable a destination that is not so yet. What waited ends with it: a
+ * piece here, and the rest by the job, before which it is not enabled again.
+ */
 function switchTo(
   wanted: DestinationRow["status"] | undefined,
   { id, status }: DestinationRow,
   at: Date,
-): { columns: Partial<DestinationRow>; steps: Step[]; audit: AuditEntry[] } {
-  if (wanted === undefined || wanted === status) return { columns: {}, steps: [], audit: [] };
+): Switched {
+  if (wanted === undefined || wanted === status) {
+    return { columns: {}, before: [], after: [], audit: [] };
+  }
   const audit = [{ action: `destination.${wanted}`, target: id }];
-  if (wanted === "enabled") return { columns: ENABLED, steps: [], audit };
-  return {
-    columns: { status: "disabled", disabledReason: "manual", disabledAt: at },
-    steps: [failWaiting(id, WAS_DISABLED, at)],
-    audit,
-  };
+  const ending = endStranded(at, id);
+  return wanted === "enabled"
+    ? { columns: ENABLED, before: [ending, requireNoneWaiting(id)], after: [], audit }
+    : {
+        columns: { status: "disabled", disabledReason: "manual", disabledAt: at },
+        before: [],
+        after: [ending],
+        audit,
+      };
 }
 
 /** Attempts may set the other columns meanwhile, so only what differs is written. */

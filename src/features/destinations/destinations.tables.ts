@@ -26,6 +26,11 @@ export const destinations = sqliteTable("destinations", {
   disabledAt: integer("disabled_at", { mode: "timestamp_ms" }),
   /** When the first attempt failed after the last one that did not; null while all is well. */
   failingSince: integer("failing_since", { mode: "timestamp_ms" }),
+  /** Failed attempts since then, of which one in 12 hours counts, and when the last that did was. */
+  failures: integer("failures").notNull().default(0),
+  failureCountedAt: integer("failure_counted_at", { mode: "timestamp_ms" }),
+  /** Until when nothing is sent: it asked for peace, or its breaker is open. What waits stays as it is. */
+  pausedUntil: integer("paused_until", { mode: "timestamp_ms" }),
   createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
   updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
   version: integer("version").notNull(),
@@ -66,9 +71,12 @@ export const deliveries = sqliteTable(
     /** What a sample tells, where there is no such event; else null. */
     sample: text("sample", { mode: "json" }).$type<Record<string, unknown>>(),
     status: text("status", { enum: DELIVERY_STATES }).notNull(),
-    /** Attempts begun, and those since it was queued or sent anew: the schedule goes by these. */
+    /** Attempts begun. */
     attempts: integer("attempts").notNull(),
+    /** Attempts that failed since it was queued or sent anew: the schedule goes by these. */
     tries: integer("tries").notNull(),
+    /** Leases taken since an attempt last ended: all but the present one were lost, by faults of ours. */
+    leases: integer("leases").notNull().default(0),
     /** When it is to be taken up; while somebody works on it, the end of the lease. */
     dueAt: integer("due_at", { mode: "timestamp_ms" }),
     /** Token of whoever works on it. */

@@ -21,7 +21,7 @@ export function fanOut({ id, type, recordedAt }: RecordedEvent): Step {
   const at = recordedAt.getTime();
   return {
     statement: write.insert(deliveries).select(
-      sql`SELECT ids.value, wanted.id, ${id}, ${type}, NULL, 'pending', 0, 0, ${at}, NULL, NULL,
+      sql`SELECT ids.value, wanted.id, ${id}, ${type}, NULL, 'pending', 0, 0, 0, ${at}, NULL, NULL,
           NULL, ${at}, NULL
         FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS nth FROM ${destinations}
           WHERE status = 'enabled' AND deleted_at IS NULL AND ${wants(type)}) AS wanted
@@ -38,12 +38,13 @@ const wants = (type: string) => sql`(event_types IS NULL OR EXISTS (
     OR (substr(want.value, -1) = '*'
       AND substr(${type}, 1, length(want.value) - 1) = substr(want.value, 1, length(want.value) - 1))))`;
 
-/**
- * Whether a delivery is due. There are few destinations, and each is looked up by the index: what a
- * deleted one has left behind is not due.
- */
+/** Whether something is sent to `place` at all: not to what is deleted, disabled or left in peace. */
+export const isServed = (now: number) => sql`(place.status = 'enabled' AND place.deleted_at IS NULL
+  AND coalesce(place.paused_until, 0) <= ${now})`;
+
+/** Whether a delivery is due. There are few destinations, and each is looked up by the index. */
 export const anyDue = (now: number) => sql`EXISTS (SELECT 1 FROM ${destinations} AS place
-  WHERE place.deleted_at IS NULL AND EXISTS (SELECT 1 FROM ${deliveries} AS waiting
+  WHERE ${isServed(now)} AND EXISTS (SELECT 1 FROM ${deliveries} AS waiting
     WHERE waiting.destination_id = place.id AND waiting.due_at <= ${now}))`;
 
 export async function isAnyDue(db: RealmDb, now: number): Promise<boolean> {

@@ -9,11 +9,10 @@ import { DELIVER } from "./ring-deliveries.ts";
 /** What doorbells call a tenant to. Who records events knows destinations, so it is told how to find one. */
 export const destinationJobs = (findEvent: FindEvent): readonly QueueJob[] => [
   {
-    name: DELIVER,
-    queue: "doorbells",
+    ...DELIVER,
     run: (ctx, bell) => deliver(ctx, bell, { findEvent, random: Math.random }),
   },
-  { name: RETAIN, queue: "doorbells", run: retain },
+  { ...RETAIN, run: retain },
 ];
 
 /** Finds what no doorbell rang for, and leases that have lapsed. */

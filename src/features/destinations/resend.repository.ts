@@ -85,5 +85,5 @@ export function resendMany(ids: readonly string[], at: Date): Step[] {
 }
 
 function again(at: Date) {
-  return { status: "pending", tries: 0, dueAt: at, endedAt: null } as const;
+  return { status: "pending", tries: 0, leases: 0, dueAt: at, endedAt: null } as const;
 }

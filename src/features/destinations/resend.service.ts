@@ -38,7 +38,14 @@ export async function resend(
     throw new Failure("delivery-state", "A delivery that is being sent is not sent anew.");
   }
   const at = new Date();
-  const after = { ...delivery, status: "pending", tries: 0, dueAt: at, endedAt: null } as const;
+  const after = {
+    ...delivery,
+    status: "pending",
+    tries: 0,
+    leases: 0,
+    dueAt: at,
+    endedAt: null,
+  } as const;
   const result = await commit(
     ctx,
     [resendOne(id, at), requireEnabled(destinationId)],

@@ -1,10 +1,10 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import { doorbell } from "../../platform/jobs/doorbell.ts";
+import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findOld, forgetDeliveries, forgetDestination, forgetSecret } from "./retain.repository.ts";
 
-/** Name of the job that drops what is kept long enough. */
-export const RETAIN = "destinations.retain";
+/** The job that drops what is kept long enough. */
+export const RETAIN: JobAddress = { name: "destinations.retain", queue: "doorbells" };
 
 /** What one commit drops, in rows: it must stay far below D1's 30 seconds. */
 const CHUNK = 500;

@@ -14,15 +14,21 @@ const PAUSES_MS = [
 ] as const;
 /** Each is longer or shorter by up to this part of it. */
 const JITTER = 0.2;
-/** What a receiver may ask for at most, in ms. */
-const LONGEST_WAIT_MS = 24 * HOUR;
 
 /** Attempts at a delivery before it has failed. */
 export const MOST_TRIES = PAUSES_MS.length + 1;
+/** So many leases, more than it has attempts, may a delivery lose one after the other: faults of ours. */
+const LOST_LEASES = 3;
+export const MOST_LEASES = MOST_TRIES + LOST_LEASES;
+
+/** What a receiver may ask for at most, in ms. */
+const LONGEST_ASKED_MS = 24 * HOUR;
+/** A pause that was asked for gets longer by up to this part of it. */
+const ASKED_JITTER = 0.1;
 
 /**
  * The pause after a failed attempt in ms; null after the last one.
- * @param tries attempts so far
+ * @param tries attempts that failed so far
  * @param random a number from 0 up to 1
  */
 export function pauseAfter(tries: number, random: number): number | null {
@@ -31,11 +37,10 @@ export function pauseAfter(tries: number, random: number): number | null {
 }
 
 /**
- * What `Retry-After` asks for (RFC 9110, section 10.2.3: seconds, or a date), in ms from `now`; at
- * most a day, and 0 where it says nothing.
+ * For how long a destination is left in peace in ms, where so long was asked for: a day at most, and a
+ * little more, so that not all who were told one and the same time come back at it.
+ * @param random a number from 0 up to 1
  */
-export function waitAskedFor(header: string | null, now: number): number {
-  const text = header?.trim() ?? "";
-  const ms = /^\d+$/.test(text) ? Number(text) * SECOND : Date.parse(text) - now;
-  return Number.isNaN(ms) ? 0 : Math.min(Math.max(0, ms), LONGEST_WAIT_MS);
+export function peaceFor(askedMs: number, random: number): number {
+  return Math.round(Math.min(askedMs, LONGEST_ASKED_MS) * (1 + ASKED_JITTER * random));
 }

@@ -16,7 +16,8 @@ const PURPOSE = "service-credential";
 /**
  * What becomes of a service's API section and its credential when this is wanted. A credential stays
  * for the origin and the kind of authentication that it was entered for: for another it is void, so
- * that nobody who may change an address gets it sent there.
+ * that nobody who may change an address gets it sent there. For another user or header it is another
+ * one, with an id of its own: what the service answered the first is not for the second.
  * @param wanted undefined: all stays; null: the section goes
  * @throws Failure `validation-failed` for an address that must not be called
  */
@@ -35,17 +36,24 @@ export async function keepApi(
   const { auth, secret } = apart(wanted.auth);
   const api = settingsOf(wanted, auth);
   requireCallable(ctx, api);
-  if (secret !== undefined) {
-    const apiCredentialId = newId("secret");
-    const context = contextOf(ctx, serviceId, api, apiCredentialId);
-    const apiCredential = await seal(ctx.settings.MASTER_KEY, context, secret);
-    const added = { action: "service_credential.added", target: apiCredentialId };
-    return { columns: { api, apiCredential, apiCredentialId }, audit: [...erased, added] };
-  }
-  if (there.api && isSameUse(there.api, api)) {
+  const { api: before } = there;
+  const isSame = before !== null && isSameUse(before, api);
+  if (secret === undefined && isSame && nameIn(before) === nameIn(api)) {
     return { columns: { ...columnsOf(there), api }, audit: [] };
   }
-  return { columns: { api, ...none }, audit: erased };
+  const stays = () => (isSame ? openCredential(ctx, { id: serviceId, ...there }) : null);
+  const plain = secret ?? (await stays());
+  if (plain === null) return { columns: { api, ...none }, audit: erased };
+  const apiCredentialId = newId("secret");
+  const context = contextOf(ctx, serviceId, api, apiCredentialId);
+  const apiCredential = await seal(ctx.settings.MASTER_KEY, context, plain);
+  const added = { action: "service_credential.added", target: apiCredentialId };
+  return { columns: { api, apiCredential, apiCredentialId }, audit: [...erased, added] };
+}
+
+/** Whether a service is called elsewhere, or not at all: what its breaker knows is of another place. */
+export function isMoved(before: ApiSettings | null, after: ApiSettings | null): boolean {
+  return before !== null && (after === null || originOf(before) !== originOf(after));
 }
 
 /**
@@ -62,13 +70,22 @@ export async function openCredential(
 
 /** For its tenant, its service and the origin that it was entered for: elsewhere it opens nothing. */
 function contextOf(ctx: TenantCtx, serviceId: string, api: ApiSettings, id: string) {
-  const row = JSON.stringify([serviceId, id, new URL(api.base_url).origin]);
+  const row = JSON.stringify([serviceId, id, originOf(api)]);
   return { realm: ctx.realm.id, purpose: PURPOSE, row };
 }
 
 function isSameUse(before: ApiSettings, after: ApiSettings): boolean {
-  const origins = [before, after].map(({ base_url }) => new URL(base_url).origin);
-  return origins[0] === origins[1] && before.auth.type === after.auth.type;
+  return originOf(before) === originOf(after) && before.auth.type === after.auth.type;
+}
+
+function originOf({ base_url }: ApiSettings): string {
+  return new URL(base_url).origin;
+}
+
+/** Of the user, or the header. */
+function nameIn({ auth }: ApiSettings): string {
+  if (auth.type === "basic") return auth.username;
+  return auth.type === "header" ? auth.name.toLowerCase() : "";
 }
 
 /** How it authenticates, and with what, which is stored elsewhere. */

@@ -14,6 +14,7 @@ export interface ApiSettings {
   readonly timeout_ms?: number;
   readonly retry?: { readonly max_attempts?: number; readonly base_ms?: number };
   readonly rate_limit_per_second?: number;
+  readonly idempotency_header?: string;
   readonly breaker?: Partial<BreakerOptions>;
 }
 
@@ -25,6 +26,8 @@ export interface CompleteApi {
   readonly retry: { readonly max_attempts: number; readonly base_ms: number };
   /** Null: as fast as it comes. */
   readonly rate_limit_per_second: number | null;
+  /** Null: it knows none, and cannot tell a repeat from another request. */
+  readonly idempotency_header: string | null;
   readonly breaker: BreakerOptions;
 }
 
@@ -41,6 +44,7 @@ export function completeApi(api: ApiSettings): CompleteApi {
     timeout_ms: api.timeout_ms ?? timeoutMs,
     retry: { max_attempts, base_ms },
     rate_limit_per_second: api.rate_limit_per_second ?? null,
+    idempotency_header: api.idempotency_header ?? null,
     breaker: { ...BREAKER_DEFAULTS, ...api.breaker },
   };
 }

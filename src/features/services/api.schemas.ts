@@ -1,46 +1,29 @@
 import { z } from "@hono/zod-openapi";
 import { BREAKER_BOUNDS, BREAKER_DEFAULTS } from "../../platform/breaker/index.ts";
 import { id } from "../../platform/http/schemas.ts";
+import { mayBeNamed } from "../../platform/outbound/index.ts";
 import { API_DEFAULTS } from "./api-settings.ts";
 
 /** Longest secret, name or password, in characters. */
 const LONGEST = 2_000;
 
-/** Headers that a call has of its own accord, or that mean something to servers on the way. */
-const NOT_FOR_KEYS: ReadonlySet<string> = new Set([
-  "accept",
-  "accept-encoding",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-type",
-  "cookie",
-  "date",
-  "expect",
-  "forwarded",
-  "host",
-  "idempotency-key",
-  "keep-alive",
-  "origin",
-  "range",
-  "referer",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-  "user-agent",
-  "via",
-]);
-const OF_PROXIES = /^(?:proxy-|sec-|cf-|x-forwarded-|x-real-ip$)/;
-
-const KeyHeader = z
+/** What the platform adds to calls itself. */
+const OwnHeader = z
   .string()
   .regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "is no header name")
-  .refine(
-    (name) => !NOT_FOR_KEYS.has(name.toLowerCase()) && !OF_PROXIES.test(name.toLowerCase()),
-    "must be a header that HTTP does not use itself",
-  );
+  .refine(mayBeNamed, "must be a header that neither HTTP nor proxies use");
+const KeyHeader = OwnHeader.refine(
+  (name) => name.toLowerCase() !== "idempotency-key",
+  "must be a header that HTTP does not use itself",
+);
+const IdempotencyHeader = OwnHeader.refine(
+  (name) => name.toLowerCase() !== "authorization",
+  "must not be the header of the credential",
+);
+const IDEMPOTENCY =
+  "Header by which the service tells a repeat from another request. Where it is named, a call with " +
+  "an `Idempotency-Key` carries a value there that is the same for the same caller and key, and " +
+  "POST and PATCH may be tried again. Left out: the service gets none, and is asked once.";
 
 /** RFC 7617: no colon in the name, no control characters in either. */
 const NO_CONTROLS = /^[^\p{Cc}\p{Cs}]*$/u;
@@ -174,21 +157,31 @@ const BreakerChanges = z
   });
 
 function apiOf<S extends z.ZodType>(secretOf: (secret: z.ZodString) => S) {
-  return z.strictObject({
-    base_url: BaseUrl,
-    auth: authOf(secretOf)
-      .default({ type: "none" })
-      .openapi({
-        description: "`token`, `password` and `value` are write-only.",
-        example: { type: "bearer", token: "tok_5f8a1c3e9b7d2046" },
+  return z
+    .strictObject({
+      base_url: BaseUrl,
+      auth: authOf(secretOf)
+        .default({ type: "none" })
+        .openapi({
+          description: "`token`, `password` and `value` are write-only.",
+          example: { type: "bearer", token: "tok_5f8a1c3e9b7d2046" },
+        }),
+      timeout_ms: timeout.optional(),
+      retry: z
+        .strictObject({ max_attempts: attempts.optional(), base_ms: base.optional() })
+        .optional(),
+      rate_limit_per_second: rate.optional().openapi({ description: RATE, example: 50 }),
+      idempotency_header: IdempotencyHeader.optional().openapi({
+        description: IDEMPOTENCY,
+        example: "Idempotency-Key",
       }),
-    timeout_ms: timeout.optional(),
-    retry: z
-      .strictObject({ max_attempts: attempts.optional(), base_ms: base.optional() })
-      .optional(),
-    rate_limit_per_second: rate.optional().openapi({ description: RATE, example: 50 }),
-    breaker: BreakerChanges.optional(),
-  });
+      breaker: BreakerChanges.optional(),
+    })
+    .superRefine(({ auth, idempotency_header: header }, check) => {
+      if (!("name" in auth) || header?.toLowerCase() !== auth.name.toLowerCase()) return;
+      const message = "must not be the header of the credential";
+      check.addIssue({ code: "custom", path: ["idempotency_header"], message });
+    });
 }
 
 export const NewApi = apiOf((secret) => secret).openapi("NewServiceApi");
@@ -217,6 +210,10 @@ export const Api = z
     timeout_ms: timeout,
     retry: z.object({ max_attempts: attempts, base_ms: base }),
     rate_limit_per_second: rate.nullable().openapi({ description: RATE, example: 50 }),
+    idempotency_header: z
+      .string()
+      .nullable()
+      .openapi({ description: IDEMPOTENCY, example: "Idempotency-Key" }),
     breaker: BreakerOptionsShown,
   })
   .openapi("ServiceApi");

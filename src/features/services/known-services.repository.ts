@@ -1,6 +1,6 @@
 import { desc, eq } from "drizzle-orm";
 import type { RealmPlan } from "../../platform/limits/plans.ts";
-import { type RealmDb, realm } from "../../platform/tenancy/index.ts";
+import { type RealmDb, realm, requireOwn } from "../../platform/tenancy/index.ts";
 import type { ServiceView } from "./services.repository.ts";
 import { serviceSecrets, services } from "./services.tables.ts";
 
@@ -10,7 +10,10 @@ export interface ServiceAndPlan {
   readonly plan: RealmPlan;
 }
 
-/** Reads in one statement, from the primary, what deciding about a delivery or a call takes. */
+/**
+ * Reads in one statement, from the primary, what deciding about a delivery or a call takes.
+ * @throws Error when the database is another realm's: that there is no such service would be a lie
+ */
 export async function findServiceAndPlan(
   db: RealmDb,
   slug: string,
@@ -19,23 +22,20 @@ export async function findServiceAndPlan(
     (reader) =>
       reader
         .select({
+          realmId: realm.id,
           service: services,
           secret: serviceSecrets,
           plan: realm.plan,
           limits: realm.limits,
         })
-        .from(services)
-        .innerJoin(realm, eq(realm.id, db.realmId))
+        .from(realm)
+        .leftJoin(services, eq(services.slug, slug))
         .leftJoin(serviceSecrets, eq(serviceSecrets.serviceId, services.id))
-        .where(eq(services.slug, slug))
         .orderBy(desc(serviceSecrets.id)),
     "primary",
   );
-  const [first] = rows;
-  if (!first) return undefined;
+  const { service, plan, limits } = requireOwn(db, rows[0]);
+  if (!service) return undefined;
   const secrets = rows.flatMap(({ secret }) => secret ?? []);
-  return {
-    row: { ...first.service, secrets },
-    plan: { plan: first.plan, limits: first.limits },
-  };
+  return { row: { ...service, secrets }, plan: { plan, limits } };
 }

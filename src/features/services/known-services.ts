@@ -58,7 +58,7 @@ const absent = createExpiring<true>(KEPT, ABSENT_MS);
 export async function findWebhookService(
   ctx: TenantCtx,
   slug: string,
-  beforeAsking?: () => void,
+  beforeAsking?: () => void | Promise<void>,
 ): Promise<WebhookService | null> {
   const entry = await find(ctx, slug, beforeAsking);
   if (!entry?.row.webhook) return null;
@@ -83,13 +83,13 @@ export function forgetService(realmId: string, slug: string): void {
 async function find(
   ctx: TenantCtx,
   slug: string,
-  beforeAsking?: () => void,
+  beforeAsking?: () => void | Promise<void>,
 ): Promise<Known | null> {
   const key = keyOf(ctx.realm.id, slug);
   const seen = known.get(key);
   if (seen) return seen;
   if (absent.get(key)) return null;
-  beforeAsking?.();
+  await beforeAsking?.();
   const readAt = Date.now();
   const entry = await findServiceAndPlan(ctx.db, slug);
   if (!entry) {

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, inArray, isNotNull, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
 import type { BreakerMode } from "../../platform/breaker/index.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
@@ -16,7 +16,10 @@ export interface ServiceView extends ServiceRow {
 export type ServiceChange = Pick<
   ServiceRow,
   "name" | "webhook" | "api" | "apiCredential" | "apiCredentialId" | "updatedAt" | "version"
->;
+> & {
+  /** Whether its circuit breaker begins anew, whatever was ordered of it. */
+  readonly resetsBreaker: boolean;
+};
 
 /** Services by slug, which never changes. */
 export function listServices(
@@ -53,13 +56,15 @@ export function insertService(row: ServiceRow): Step {
 export function updateService(
   id: string,
   fromVersion: number,
-  changes: ServiceChange,
+  { resetsBreaker, ...changes }: ServiceChange,
   otherwise: ProblemCode,
 ): Step {
+  const breakerVersion = sql`${services.breakerVersion} + 1`;
+  const reset = resetsBreaker ? ({ breakerMode: "automatic", breakerVersion } as const) : {};
   return {
     statement: write
       .update(services)
-      .set(changes)
+      .set({ ...changes, ...reset })
       .where(and(eq(services.id, id), eq(services.version, fromVersion))),
     expect: 1,
     as: "services.update",

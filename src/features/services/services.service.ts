@@ -5,7 +5,7 @@ import { type IfMatch, lostRace, requireVersion } from "../../platform/precondit
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import type { ApiInput } from "./api.schemas.ts";
-import { keepApi } from "./api-credential.ts";
+import { isMoved, keepApi } from "./api-credential.ts";
 import { forgetService } from "./known-services.ts";
 import { shownSettings, unmaskedSettings } from "./notification-url.ts";
 import { keepSecrets, requireUsable } from "./secrets.ts";
@@ -119,10 +119,11 @@ export async function update(
     updatedAt: new Date(),
     version: before.version + 1,
   };
+  const resetsBreaker = isMoved(before.api, next.api);
   const result = await commit(
     ctx,
     [
-      updateService(before.id, before.version, next, lostRace(ifMatch)),
+      updateService(before.id, before.version, { ...next, resetsBreaker }, lostRace(ifMatch)),
       ...(gone.length > 0 ? [deleteSecrets(gone.map(({ id }) => id))] : []),
       ...added.map(insertSecret),
     ],
@@ -135,6 +136,7 @@ export async function update(
       ...gone.map(({ id }) => ({ action: "service_secret.erased", target: id })),
       ...added.map(({ id }) => ({ action: "service_secret.added", target: id })),
       ...api.audit,
+      ...(resetsBreaker ? [breakerReset(before)] : []),
     ],
     { ...before, ...next, secrets: [...added, ...kept] },
   );
@@ -161,6 +163,12 @@ export async function remove(ctx: TenantCtx, slug: string, ifMatch: IfMatch): Pr
     ],
   );
   forgetService(ctx.realm.id, slug);
+}
+
+/** What stood behind the old address says nothing of the new one, and neither does an order for it. */
+function breakerReset({ id, slug, breakerMode: old }: ServiceRow) {
+  const details = { service: slug, old, new: "automatic" };
+  return { action: "breaker.reset", target: id, details };
 }
 
 /** What was set, without what was not. */

@@ -39,7 +39,7 @@ export interface Delivery {
  * is counted by service, because a provider's address serves many. A batch is one delivery: what it
  * may hold has a bound of its own.
  * @throws Failure `not-found`, `content-too-large`, `invalid-signature`, `invalid-timestamp`,
- * `quota-exceeded`, `overloaded`
+ * `webhooks-limited`, `overloaded`
  */
 export async function admit(
   ctx: TenantCtx,
@@ -50,9 +50,9 @@ export async function admit(
   const { url, headers, test = false } = incoming;
   const ofService = failureGate(ctx, ctx.realm.id, slug);
   const ofNone = failureGate(ctx, ctx.realm.id);
-  if (!test) requireFewFailures(ctx, ofService);
-  const service = await findWebhookService(ctx, slug, () => {
-    if (!test) requireFewFailures(ctx, ofNone);
+  if (!test) await comeAgain(() => requireFewFailures(ctx, ofService));
+  const service = await findWebhookService(ctx, slug, async () => {
+    if (!test) await comeAgain(() => requireFewFailures(ctx, ofNone));
   });
   if (!service) {
     await noteFailure(ctx, ofNone);
@@ -75,9 +75,9 @@ export async function admit(
   const fault = await verify(service.settings, service.secrets, request, Date.now());
   if (fault) return refuseUnsigned(fault);
   try {
-    await pass(ctx, webhookGate(ctx, service.plan));
+    await comeAgain(() => pass(ctx, webhookGate(ctx, service.plan)));
   } catch (error) {
-    const isOver = error instanceof Failure && error.code === "quota-exceeded";
+    const isOver = error instanceof Failure && error.code === "webhooks-limited";
     if (isOver) return refuse("quota-exceeded", error);
     throw error;
   }
@@ -91,6 +91,16 @@ export async function admit(
     test,
     refuse,
   };
+}
+
+/** Many senders give up on a 4xx: what a limit refuses, they are to send again. */
+async function comeAgain(check: () => void | Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "quota-exceeded") throw error;
+    throw new Failure("webhooks-limited", error.message, { ...error.options, cause: error });
+  }
 }
 
 /** The clock is looked at after the signature: whoever is too late has signed it. */

@@ -19,6 +19,8 @@ export interface Glance extends ChainSeen {
   /** Suspended tenants' events are held. */
   readonly open: boolean;
   readonly due: boolean;
+  /** When a consumer was last here; 0 where none was. */
+  readonly seenAt: number;
   /** Whether there are dead letters of which the queue should be told again. */
   readonly unburied: boolean;
 }
@@ -32,6 +34,7 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
           open: sql<number>`${realm.status} = 'active'`,
           due: sql<number>`${anyDue(now)}`,
           unburied: anyUnburied(now),
+          seenAt: sql<number>`coalesce((SELECT seen_at FROM ${webhookDrain}), 0)`,
           ...chainColumns(webhookDrain),
         })
         .from(realm),

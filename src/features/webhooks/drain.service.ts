@@ -22,6 +22,8 @@ import { DRAIN } from "./ring-drain.ts";
  * bytes of payloads, which bound the CPU time of a run.
  */
 const QUOTA = { live: 25, replays: 5, bytes: 2 * 1_048_576 };
+/** When a run begins nothing more, in ms: a handler may take 20 seconds, and the lease is a minute. */
+const BEGIN_WITHIN_MS = 30_000;
 /** How often a consumer that finds nothing says that it was here, in ms. */
 const SEEN_EVERY_MS = 3_600_000;
 
@@ -48,6 +50,7 @@ export async function drain(
 const events = (options: DrainOptions): Drained<ClaimedRow> => ({
   job: DRAIN,
   what: "webhook",
+  beginWithinMs: BEGIN_WITHIN_MS,
   claim: (claim) => claimSteps({ ...QUOTA, ...claim }),
   held: claimedBy,
   work: (ctx, rows, mayBegin) => attemptAll(ctx, rows, mayBegin, options),

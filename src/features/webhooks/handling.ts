@@ -31,8 +31,8 @@ export interface WebhookHandler {
   /** A type such as `payment.refunded`, or a family such as `payment.*`. */
   readonly types: string;
   /**
-   * Has 20 seconds. What a call of a service throws may be let through: an open circuit breaker, or
-   * a rate that is reached, puts the event off without using an attempt.
+   * Has 20 seconds. What a call of a service throws may be let through: an open circuit breaker, a
+   * rate that is reached, or too many calls at once put the event off without using an attempt.
    * @throws EventError when the event cannot take effect now, or ever: it is tried again
    */
   readonly handle: (ctx: TenantCtx, event: ReceivedEvent) => Promise<Effect>;

@@ -8,7 +8,7 @@ import {
   text,
   uniqueIndex,
 } from "drizzle-orm/sqlite-core";
-import { drainColumns } from "../../platform/jobs/drain-columns.ts";
+import { watchedDrainColumns } from "../../platform/jobs/drain-columns.ts";
 import { SIGNATURE_FAULTS } from "../../platform/signatures/index.ts";
 
 /**
@@ -158,4 +158,4 @@ export const webhookBatches = sqliteTable(
 );
 
 /** One row: the drain of this tenant's events. */
-export const webhookDrain = sqliteTable("webhook_drain", drainColumns());
+export const webhookDrain = sqliteTable("webhook_drain", watchedDrainColumns());

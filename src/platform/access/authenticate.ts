@@ -2,7 +2,7 @@ import type { Ctx, SignedIn } from "../context.ts";
 import { importPublic } from "../crypto/signing-keys.ts";
 import { type RealmPlan, warnOfUnknownPlan } from "../limits/plans.ts";
 import { failureGate } from "../limits/policies.ts";
-import { noteFailure, requireFewFailures } from "../limits/request-limits.ts";
+import { noteFailure, passAddress, requireFewFailures } from "../limits/request-limits.ts";
 import { createLru } from "../lru.ts";
 import { Failure } from "../problems.ts";
 import type { RealmStatus } from "../tenancy/index.ts";
@@ -53,8 +53,9 @@ const tokens = createLru<{ readonly claims: AccessClaims; readonly until: number
 /**
  * Makes the check that every endpoint with a caller runs: bearer token (RFC 6750), signature,
  * session, user, realm. All that is wrong with a token gets one answer. An address that has shown too
- * many bad ones is refused before the next one costs a read and a verification; tokens that were good
- * once are let through, whoever else is at that address.
+ * many that this realm never signed is refused before the next one costs a read and a verification;
+ * tokens that were good once are let through, whoever else is at that address. One that ran out, or whose
+ * session is over, is no failure: a forgotten window must not shut out its whole office.
  */
 export function createAuthenticator(readCaller: CallerReader): Authenticator {
   return async (ctx, authorization) => {
@@ -71,20 +72,34 @@ export function createAuthenticator(readCaller: CallerReader): Authenticator {
     const caller = recall(ctx, hint) ?? (await ask(ctx, hint, readCaller));
     const { user, publicJwk, realmStatus, realmPlan } = caller.state;
     const claims = publicJwk && (await claimsOf(ctx, token, publicJwk));
-    if (!claims || claims.sid !== hint.sid) throw await fail();
+    if (!claims || (claims !== "expired" && claims.sid !== hint.sid)) throw await fail();
     // Not before the signature held: tokens that anybody can make up would crowd out the others.
     callers.set(cacheKey(ctx.realm.id, hint.sid, hint.kid), caller);
-    if (claims.sub !== user?.id) throw await fail();
-    requireActive(realmStatus);
+    if (claims === "expired" || claims.sub !== user?.id) {
+      throw await turnedAway(ctx, new Failure("unauthenticated"));
+    }
+    if (realmStatus !== "active") throw await turnedAway(ctx, inactive(realmStatus));
     const principal = { kind: "user", ...user, sessionId: claims.sid } as const;
     return { caller: { ...ctx, principal }, plan: realmPlan };
   };
 }
 
+/**
+ * Whoever shows a token that no longer helps is a stranger, and held to the limit of strangers.
+ * @throws Failure `quota-exceeded`
+ */
+async function turnedAway(ctx: Ctx, failure: Failure): Promise<Failure> {
+  await passAddress(ctx, ["anonymous"], { always: true });
+  return failure;
+}
+
 /** @throws Failure `tenant-suspended`, `tenant-not-found` */
 export function requireActive(status: RealmStatus): void {
-  if (status === "suspended") throw new Failure("tenant-suspended");
-  if (status === "deactivated") throw new Failure("tenant-not-found");
+  if (status !== "active") throw inactive(status);
+}
+
+function inactive(status: Exclude<RealmStatus, "active">): Failure {
+  return new Failure(status === "suspended" ? "tenant-suspended" : "tenant-not-found");
 }
 
 /** Drops what this isolate believes of a user, after a change that it made itself. */
@@ -118,12 +133,12 @@ async function claimsOf(
   ctx: Ctx,
   token: string,
   publicJwk: Record<string, string>,
-): Promise<AccessClaims | null> {
+): Promise<AccessClaims | "expired" | null> {
   const key = cacheKey(ctx.realm.id, "", token);
   const seen = tokens.get(key);
   if (seen && Date.now() < seen.until) return seen.claims;
   const claims = await verifyAccessToken(token, await importPublic(publicJwk), ctx.realm.origin);
-  if (!claims) return null;
+  if (!claims || claims === "expired") return claims;
   const until = Math.min(Date.now() + CALLER_TTL_MS, claims.exp * 1_000);
   tokens.set(key, { claims, until });
   return claims;

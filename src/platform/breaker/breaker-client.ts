@@ -1,11 +1,12 @@
 import type { TenantCtx } from "../context.ts";
 import { newId } from "../ids.ts";
+import { inTime } from "../in-time.ts";
 import { createLru } from "../lru.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
-import { advance, newMachine } from "./machine.ts";
+import type { Report } from "./machine.ts";
 import type { BreakerRules } from "./options.ts";
-import { type BreakerView, type Standing, viewOf } from "./view.ts";
+import type { BreakerView, Standing } from "./view.ts";
 import type { Outcome } from "./window.ts";
 
 type BreakerCtx = Pick<TenantCtx, "objects" | "log" | "realm">;
@@ -19,7 +20,8 @@ export interface BreakerRef extends BreakerRules {
 /** Leave to make one call. */
 export interface Permit {
   /**
-   * Tells how the call ended. To be awaited, since what is not told is not counted; never throws.
+   * Tells how the call ended; never throws. To be awaited, since what is not told is not counted, but
+   * that takes half a second at most: what takes longer goes on while the caller has its answer.
    * @param durationMs how long the call took
    */
   report(outcome: Outcome, durationMs: number): Promise<void>;
@@ -34,6 +36,8 @@ interface Told extends Pick<Standing, "state" | "version" | "letsAll" | "spreadM
 
 /** How long it counts that a breaker lets all through, or does not answer, in ms. */
 const TRUSTED_MS = 1_000;
+/** How long a caller waits until its report has been taken, in ms. */
+const REPORT_MS = 500;
 
 /** By realm and key. Small, and lost with the isolate: then the object is asked again. */
 const heard = createLru<Told>(5_000);
@@ -85,15 +89,13 @@ export async function breakerView(ctx: BreakerCtx, ref: BreakerRef): Promise<Bre
 
 /**
  * Tells the object of a new order, so that it is followed everywhere at once. Where that fails it
- * learns of it with its next call, and the view is what it will then be.
+ * learns of it with its next call.
  */
-export async function tellOrder(ctx: BreakerCtx, ref: BreakerRef): Promise<BreakerView> {
+export async function tellOrder(ctx: BreakerCtx, ref: BreakerRef): Promise<void> {
   try {
-    return await askView(ctx, ref);
+    await askView(ctx, ref);
   } catch (error) {
     ctx.log.warn("A circuit breaker could not be told of an order.", fieldsOf(ref, error));
-    const terms = { options: ref.options, order: ref.order, now: Date.now(), random: 0 };
-    return viewOf(advance(newMachine(ref.options, terms.now), terms), terms);
   }
 }
 
@@ -102,21 +104,30 @@ const UNCOUNTED: Permit = { report: async () => {} };
 
 function permit(ctx: BreakerCtx, ref: BreakerRef, id: string, epoch: number | null): Permit {
   if (epoch === null) return UNCOUNTED;
-  const { options, order } = ref;
   return {
     async report(outcome, durationMs) {
-      const name = nameOf(ctx, ref);
-      const askedAt = Date.now();
-      try {
-        const standing = await ctx.objects.ask("CIRCUIT_BREAKER", name, (breaker) =>
-          breaker.report({ id, epoch, outcome, durationMs, options, order }),
-        );
-        remember(name, standing, askedAt);
-      } catch (error) {
-        unheard(ctx, ref, error);
-      }
+      const telling = tell(ctx, ref, { id, epoch, outcome, durationMs });
+      const late = () => new Error(`The report takes longer than ${REPORT_MS} ms.`);
+      await inTime(telling, REPORT_MS, late).catch((error) => {
+        ctx.log.warn("A circuit breaker is slow to take a report.", fieldsOf(ref, error));
+      });
     },
   };
+}
+
+/** Never throws. */
+async function tell(ctx: BreakerCtx, ref: BreakerRef, ended: Report): Promise<void> {
+  const { options, order } = ref;
+  const name = nameOf(ctx, ref);
+  const askedAt = Date.now();
+  try {
+    const standing = await ctx.objects.ask("CIRCUIT_BREAKER", name, (breaker) =>
+      breaker.report({ ...ended, options, order }),
+    );
+    remember(name, standing, askedAt);
+  } catch (error) {
+    unheard(ctx, ref, error);
+  }
 }
 
 function askView(ctx: BreakerCtx, ref: BreakerRef): Promise<BreakerView> {

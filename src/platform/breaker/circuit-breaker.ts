@@ -43,17 +43,23 @@ export class CircuitBreaker extends DurableObject {
     return standingOf(machine, terms);
   }
 
-  /** Follows the order, and shows itself. */
+  /** Follows the order, and shows itself. Who only looks leaves nothing in an object that is new. */
   async view(rules: BreakerRules): Promise<BreakerView> {
     const terms = termsOf(rules);
-    const machine = machines.advance(this.#load(terms), terms);
-    this.#keep(machine);
+    const there = this.#there();
+    const before = there ?? machines.newMachine(rules.options, terms.now);
+    const machine = machines.advance(before, terms);
+    if (there || machine !== before) this.#keep(machine);
     return viewOf(machine, terms);
   }
 
-  #load({ options, now }: machines.Terms): machines.Machine {
+  #there(): machines.Machine | undefined {
     this.#machine ??= this.ctx.storage.kv.get<machines.Machine>(MACHINE);
-    return this.#machine ?? this.#keep(machines.newMachine(options, now));
+    return this.#machine;
+  }
+
+  #load({ options, now }: machines.Terms): machines.Machine {
+    return this.#there() ?? this.#keep(machines.newMachine(options, now));
   }
 
   #keep(machine: machines.Machine): machines.Machine {

@@ -111,7 +111,8 @@ export function advance(machine: Machine, terms: Terms): Machine {
 }
 
 /**
- * Asks to make one call. Asked twice with one id, it is one permit.
+ * Asks to make one call. Asked twice with one id, it is one half-open permit; of a slow start it takes
+ * two tokens, and so one call less than might be goes through.
  * @param leaseMs after which a half-open permit counts as lost
  */
 export function acquire(

@@ -42,7 +42,6 @@ export async function claimOf(
     );
   const key = await hash([principalName(ctx.principal), c.req.method, c.req.path, header]);
   return {
-    text: header,
     key,
     payload: await hash(input),
     seal: async (result) =>

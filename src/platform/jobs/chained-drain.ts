@@ -4,14 +4,12 @@ import { inTime } from "../in-time.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
 import { commit, type RealmDb, type Step, sayActive } from "../tenancy/index.ts";
-import type { Doorbell } from "./doorbell.ts";
+import type { Doorbell, JobAddress } from "./doorbell.ts";
 import type { ChainClaim, ChainSeen, Rest } from "./drain-row.ts";
 import { ringJob } from "./ring-drain.ts";
 
 /** How long a consumer may work on what it took, in ms. */
 const LEASE_MS = 60_000;
-/** When it begins nothing more, in ms: what it began must be able to end within the lease. */
-const BEGIN_WITHIN_MS = 30_000;
 /** How long a chain is trusted to ring its next doorbell, in ms. */
 const CHAIN_MS = 60_000;
 /** Pause of a chain that could take nothing of what is due, because others have it, in seconds. */
@@ -21,10 +19,12 @@ const REGISTRY_MS = 1_000;
 
 /** What is drained: rows that are due, each under a lease while somebody works on it. */
 export interface Drained<Row> {
-  /** Name of the job whose doorbells call for it. */
-  readonly job: string;
+  /** The job whose doorbells call for it. */
+  readonly job: JobAddress;
   /** For audit rows and log lines, such as `webhook`. */
   readonly what: string;
+  /** When a run begins nothing more, in ms: what it began must be able to end within the lease. */
+  readonly beginWithinMs: number;
   /** Takes some of what is due, and the chain with it; fails with `conflict` when it is another's. */
   readonly claim: (claim: ChainClaim) => Step[];
   /** What a lease holds. */
@@ -63,7 +63,7 @@ export async function runChained<Row>(
   const lease = newId("lease");
   if (!(await claim(ctx, drained, lease, token, now))) return;
   const rows = await drained.held(ctx.db, lease);
-  const unbegun = await drained.work(ctx, rows, () => Date.now() - now < BEGIN_WITHIN_MS);
+  const unbegun = await drained.work(ctx, rows, () => Date.now() - now < drained.beginWithinMs);
   if (unbegun.length > 0) await returnAll(ctx, drained, lease, unbegun, now);
   const run = { lease, seen, took: rows.length > 0, gave: unbegun.length > 0 };
   await ringAfter(ctx, drained, run);

@@ -9,6 +9,10 @@ export const drainColumns = () => ({
   chainUntil: integer("chain_until", { mode: "timestamp_ms" }).notNull(),
   /** The earliest time for which a doorbell is under way to try again what failed. */
   retryRungFor: integer("retry_rung_for", { mode: "timestamp_ms" }),
-  /** When a consumer was last here. */
+});
+
+/** The same where it is also noted when a consumer was last here. */
+export const watchedDrainColumns = () => ({
+  ...drainColumns(),
   seenAt: integer("seen_at", { mode: "timestamp_ms" }).notNull(),
 });

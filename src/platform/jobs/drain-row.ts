@@ -1,14 +1,30 @@
-import { type BuildColumns, getTableName, gt, isNull, lte, or, type SQL, sql } from "drizzle-orm";
+import {
+  type BuildColumns,
+  type ColumnBuilderBase,
+  getTableName,
+  gt,
+  isNull,
+  lte,
+  or,
+  type SQL,
+  sql,
+} from "drizzle-orm";
 import type { SQLiteTableWithColumns } from "drizzle-orm/sqlite-core";
 import { type RealmDb, type Step, write } from "../tenancy/index.ts";
-import type { drainColumns } from "./drain-columns.ts";
+import type { drainColumns, watchedDrainColumns } from "./drain-columns.ts";
 
-type DrainTable = SQLiteTableWithColumns<{
+type TableWith<Columns extends Record<string, ColumnBuilderBase>> = SQLiteTableWithColumns<{
   name: string;
   schema: undefined;
-  columns: BuildColumns<string, ReturnType<typeof drainColumns>, "sqlite">;
+  columns: BuildColumns<string, Columns, "sqlite">;
   dialect: "sqlite";
 }>;
+type PlainTable = TableWith<ReturnType<typeof drainColumns>>;
+type WatchedTable = TableWith<ReturnType<typeof watchedDrainColumns>>;
+type DrainTable = PlainTable | WatchedTable;
+
+/** As far as all drains have the same columns. */
+const plain = (table: DrainTable) => table as PlainTable;
 
 /** What a consumer finds in the row before it touches anything. */
 export interface ChainSeen {
@@ -17,7 +33,6 @@ export interface ChainSeen {
   readonly chainUntil: number;
   /** The latest bell for what failed that is known to be under way, by its time. */
   readonly retryRungFor: number | null;
-  readonly seenAt: number;
 }
 
 /** What a consumer leaves to others. */
@@ -43,7 +58,6 @@ export const chainColumns = (table: DrainTable) => ({
   chain: sql<string | null>`(SELECT chain FROM ${table})`,
   retryRungFor: sql<number | null>`(SELECT retry_rung_for FROM ${table})`,
   chainUntil: sql<number>`coalesce((SELECT chain_until FROM ${table}), 0)`,
-  seenAt: sql<number>`coalesce((SELECT seen_at FROM ${table}), 0)`,
 });
 
 /**
@@ -53,17 +67,18 @@ export const chainColumns = (table: DrainTable) => ({
  */
 export function takeChain(table: DrainTable, claim: ChainClaim, firstRetry: SQL): Step {
   const { lease: chain, now, token } = claim;
-  const [chainUntil, seenAt] = [new Date(claim.chainUntil), new Date(now)];
+  const chainUntil = new Date(claim.chainUntil);
+  const seen = "seenAt" in table ? { seenAt: new Date(now) } : {};
   // The time for which a bell is under way; once it has passed, that of the next failure.
   const retryRungFor = sql`CASE WHEN ${table.retryRungFor} > ${now}
     THEN ${table.retryRungFor} ELSE ${firstRetry} END`;
   return {
     statement: write
-      .insert(table)
-      .values({ singleton: 1, chain, chainUntil, seenAt })
+      .insert(plain(table))
+      .values({ singleton: 1, chain, chainUntil, ...seen })
       .onConflictDoUpdate({
         target: table.singleton,
-        set: { chain, chainUntil, seenAt, retryRungFor },
+        set: { chain, chainUntil, retryRungFor, ...seen },
         setWhere: sql`${table.chainUntil} <= ${now} OR ${table.chain} = ${token}`,
       }),
     expect: 1,
@@ -75,7 +90,7 @@ export function takeChain(table: DrainTable, claim: ChainClaim, firstRetry: SQL)
 export function endChain(table: DrainTable, anyDue: SQL): Step {
   return {
     statement: write
-      .update(table)
+      .update(plain(table))
       .set({ chain: null, chainUntil: new Date(0) })
       .where(sql`NOT ${anyDue}`),
     expect: "any",
@@ -88,7 +103,7 @@ export function noteRetry(table: DrainTable, dueAt: Date, at: Date): Step {
   const { retryRungFor } = table;
   return {
     statement: write
-      .update(table)
+      .update(plain(table))
       .set({ retryRungFor: dueAt })
       .where(or(isNull(retryRungFor), lte(retryRungFor, at), gt(retryRungFor, dueAt))),
     expect: "any",
@@ -97,7 +112,7 @@ export function noteRetry(table: DrainTable, dueAt: Date, at: Date): Step {
 }
 
 /** Notes that a consumer was here. */
-export function noteSeen(table: DrainTable, now: number): Step {
+export function noteSeen(table: WatchedTable, now: number): Step {
   const seenAt = new Date(now);
   return {
     statement: write
@@ -110,8 +125,9 @@ export function noteSeen(table: DrainTable, now: number): Step {
 }
 
 export async function findRest(db: RealmDb, table: DrainTable): Promise<Rest> {
+  const { chain, retryRungFor } = table;
   const [row] = await db.read(
-    (reader) => reader.select({ chain: table.chain, retryRungFor: table.retryRungFor }).from(table),
+    (reader) => reader.select({ chain, retryRungFor }).from(plain(table)),
     "primary",
   );
   return { chain: row?.chain ?? null, retryRungFor: row?.retryRungFor?.getTime() ?? null };

@@ -1,3 +1,4 @@
+import { type Demand, isLarge, leaseSize, pauseFor } from "./lease-size.ts";
 import {
   counted,
   emptyLedger,
@@ -8,8 +9,8 @@ import {
   lend,
   type Policy,
   settle,
+  shift,
 } from "./ledger.ts";
-import { type Demand, isLarge, lotFor, pauseFor } from "./lots.ts";
 
 /** What an isolate asks of one limit. */
 export interface Ask extends Demand {
@@ -62,12 +63,21 @@ interface Waiting {
   readonly idle: number;
 }
 
+/** How an account lies in storage. */
+export interface StoredAccount {
+  readonly account: Account;
+  /** Names the instance of the object that wrote it last. */
+  readonly writtenBy: string;
+}
+
 /** All limits that one object keeps. */
 export interface Accounts {
   get(key: string): Account | undefined;
   set(key: string, account: Account): void;
 }
 
+/** An object may wake up on another host. The clocks of two hosts are less than this apart, in ms. */
+export const HOSTS_APART_MS = 100;
 /** Refused isolates that are remembered; more than these come back together. */
 const WAITING = 128;
 
@@ -76,10 +86,11 @@ const WAITING = 128;
  * Settling what comes back is never refused, and a loan that is asked for again is made once.
  */
 export function lendAll(accounts: Accounts, asks: readonly Ask[], clock: number): Loan {
-  const asked = asks.map((ask) => ({ ...sane(ask), account: accountOf(accounts, ask) }));
-  const now = Math.max(clock, ...asked.map(({ account }) => account.latest));
-  for (const { account, policy, returns } of asked) {
-    account.latest = now;
+  const asked = asks.map(sane).map((ask) => {
+    const account = accountOf(accounts, ask);
+    return { ...ask, account, now: timeOf(account, clock) };
+  });
+  for (const { account, policy, returns, now } of asked) {
     account.policy = policy;
     for (const lease of returns) settle(account, policy, now, lease);
     forget(account, policy, now);
@@ -87,32 +98,33 @@ export function lendAll(accounts: Accounts, asks: readonly Ask[], clock: number)
   }
   const refusals = asked
     .filter((ask) => ask.need > 0 && !canLend(ask))
-    .map((ask) => ({ key: ask.key, retryInMs: comeBackIn(ask, now) }));
+    .map((ask) => ({ key: ask.key, retryInMs: comeBackIn(ask) }));
   if (refusals.length > 0) return { refusals };
-  return { leases: asked.map((ask) => lendOne(ask, now)) };
+  return { leases: asked.map((ask) => lendOne(ask)) };
 }
 
-type Asked = Ask & { readonly account: Account };
+/** With the time that it is for the account. */
+type Asked = Ask & { readonly account: Account; readonly now: number };
 
 function canLend(ask: Asked): boolean {
   const { account, policy, id, need, waited } = ask;
   if (account.leases.some((lease) => lease.id === id)) return true;
   const used = counted(account);
   // In drops and drabs, a busy isolate would ask for every token.
-  const lot = lotFor(policy, used, ask).tokens;
-  const least = isLarge(policy) && !waited ? Math.max(need, Math.ceil(lot / 2)) : need;
+  const { tokens } = leaseSize(policy, used, ask);
+  const least = isLarge(policy) && !waited ? Math.max(need, Math.ceil(tokens / 2)) : need;
   return policy.limit - used >= Math.max(1, least);
 }
 
-function lendOne(ask: Asked, now: number): LentLease {
-  const { account, policy, id } = ask;
+function lendOne(ask: Asked): LentLease {
+  const { account, policy, id, now } = ask;
   const before = account.leases.find((lease) => lease.id === id);
   if (before) return lent(ask, before.tokens, Math.max(0, before.endsAt - now));
   const used = counted(account);
-  const { tokens: wanted, lifeMs } = lotFor(policy, used, ask);
+  const { tokens: wanted, lifeMs } = leaseSize(policy, used, ask);
   if (wanted < 1) return lent(ask, 0, 0);
   const tokens = canLend(ask) ? Math.min(wanted, policy.limit - used) : 0;
-  if (tokens < 1) return { ...lent(ask, 0, 0), retryInMs: comeBackIn(ask, now) };
+  if (tokens < 1) return { ...lent(ask, 0, 0), retryInMs: comeBackIn(ask) };
   lend(account, policy, { id, tokens, from: now, endsAt: now + lifeMs });
   return lent(ask, tokens, lifeMs);
 }
@@ -122,14 +134,14 @@ function lent({ account, policy, id }: Asked, tokens: number, lifeMs: number): L
 }
 
 /** Those who get nothing are called back one by one, as tokens for them come free. In ms. */
-function comeBackIn(ask: Asked, now: number): number {
-  const { account, policy, holder, rate } = ask;
+function comeBackIn(ask: Asked): number {
+  const { account, policy, holder, rate, now } = ask;
   const told = account.waiting.find((other) => other.holder === holder);
   if (told) return Math.ceil(told.until - now);
   const pauseMs = pauseFor(policy, ask, sumOf(account.waiting, "idle"));
   const need = Math.max(1, ask.need);
   const { tokens } = isLarge(policy)
-    ? lotFor(policy, counted(account), { ...ask, need })
+    ? leaseSize(policy, counted(account), { ...ask, need })
     : { tokens: need };
   const ahead = sumOf(account.waiting, "tokens");
   const until = Math.max(now + pauseMs, freeAt(account, policy, now, ahead + tokens));
@@ -141,6 +153,31 @@ function comeBackIn(ask: Asked, now: number): number {
 
 function sumOf(waiting: readonly Waiting[], what: "tokens" | "idle"): number {
   return waiting.reduce((sum, one) => sum + one[what], 0);
+}
+
+/**
+ * An account out of storage. What another instance wrote may be by a clock that was behind: it counts
+ * longer by as much as that can be.
+ */
+export function loaded({ account, writtenBy }: StoredAccount, instance: string): Account {
+  if (writtenBy !== instance) shift(account, HOSTS_APART_MS);
+  return account;
+}
+
+/**
+ * What time it is for an account: a clock that is set back a little stands still. One that is more
+ * than a window behind was wrong before, and would refuse for long: the account goes back with it.
+ * Everything in it stays as old as it was, so this frees nothing.
+ */
+export function timeOf(account: Account, clock: number): number {
+  const behindMs = account.latest - clock;
+  if (behindMs > account.policy.windowMs) {
+    shift(account, -behindMs);
+    account.waiting = [];
+    account.latest = clock;
+  }
+  account.latest = Math.max(account.latest, clock);
+  return account.latest;
 }
 
 function accountOf(accounts: Accounts, { key, policy }: Ask): Account {

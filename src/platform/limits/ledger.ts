@@ -34,7 +34,7 @@ export interface LedgerState {
   spent: { at: number; tokens: number }[];
 }
 
-/** Two clocks of one data centre differ in speed by less than this: quartz does not drift more. */
+/** No clock is faster or slower than true time by more than this share: quartz does not drift more. */
 export const DRIFT = 0.0005;
 /** Clocks tell whole milliseconds, so that two readings may be this much nearer than the moments. */
 const READING_MS = 2;
@@ -111,6 +111,16 @@ export function spend(state: LedgerState, policy: Policy, at: number, tokens: nu
   const there = state.spent[index];
   if (there?.at === stepAt) there.tokens += tokens;
   else state.spent.splice(index + 1, 0, { at: stepAt, tokens });
+}
+
+/** Moves all times on, or back if less than 0: every token counts so much longer, or as long as before. */
+export function shift(state: LedgerState, byMs: number): void {
+  state.leases = state.leases.map((lease) => ({
+    ...lease,
+    from: lease.from + byMs,
+    endsAt: lease.endsAt + byMs,
+  }));
+  state.spent = state.spent.map(({ at, tokens }) => ({ at: at + byMs, tokens }));
 }
 
 /** Whether nothing counts. */

@@ -92,6 +92,16 @@ export function purseOf(purses: Lru<Purse>, account: string, { key, policy }: Li
   return opened;
 }
 
+/** The purse for a limit if there is one already: looking must not drive others out. */
+export function knownPurse(
+  purses: Lru<Purse>,
+  account: string,
+  { key, policy }: Limit,
+): Purse | undefined {
+  const known = purses.get(`${account} ${key}`);
+  return known && isSame(known.policy, policy) ? known : undefined;
+}
+
 /** Has a changed policy count at once. */
 export function follow(purse: Purse, policy: Policy): Purse {
   if (isSame(purse.policy, policy)) return purse;

@@ -1,6 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import { createLru } from "../lru.ts";
-import { type Account, type Accounts, type Ask, type Loan, lendAll } from "./account.ts";
+import {
+  type Account,
+  type Accounts,
+  type Ask,
+  type Loan,
+  lendAll,
+  loaded,
+  type StoredAccount,
+  timeOf,
+} from "./account.ts";
 import { forget, isEmpty } from "./ledger.ts";
 
 /** How often accounts on which nothing counts are thrown away, in ms. */
@@ -13,6 +22,7 @@ const PAGE = 1_000;
  * is answered, so that an object that is evicted goes on where it was.
  */
 export class RateLimiter extends DurableObject {
+  readonly #instance = crypto.randomUUID();
   /** Spares reading; storage is what counts, so that many addresses take no memory. */
   readonly #accounts: Accounts & { delete(key: string): void } = createLru<Account>(PAGE);
 
@@ -21,11 +31,14 @@ export class RateLimiter extends DurableObject {
     const now = Date.now();
     const { kv } = this.ctx.storage;
     for (const { key } of asks) {
-      const kept = this.#accounts.get(key) ? undefined : kv.get<Account>(key);
-      if (kept) this.#accounts.set(key, kept);
+      const stored = this.#accounts.get(key) ? undefined : kv.get<StoredAccount>(key);
+      if (stored) this.#accounts.set(key, loaded(stored, this.#instance));
     }
     const loan = lendAll(this.#accounts, asks, now);
-    for (const { key } of asks) kv.put(key, this.#accounts.get(key));
+    for (const { key } of asks) {
+      const account = this.#accounts.get(key);
+      if (account) kv.put<StoredAccount>(key, { account, writtenBy: this.#instance });
+    }
     if (asks.length > 0 && (await this.ctx.storage.getAlarm()) === null) {
       await this.ctx.storage.setAlarm(now + TIDY_MS);
     }
@@ -38,10 +51,12 @@ export class RateLimiter extends DurableObject {
     let kept = 0;
     let after: string | undefined;
     while (true) {
-      const page = [...kv.list<Account>({ limit: PAGE, ...(after ? { startAfter: after } : {}) })];
-      for (const [key, account] of page) {
+      const start = after === undefined ? {} : { startAfter: after };
+      const page = [...kv.list<StoredAccount>({ limit: PAGE, ...start })];
+      for (const [key, stored] of page) {
         after = key;
-        forget(account, account.policy, Math.max(Date.now(), account.latest));
+        const account = loaded(stored, this.#instance);
+        forget(account, account.policy, timeOf(account, Date.now()));
         if (!isEmpty(account)) kept += 1;
         else {
           kv.delete(key);
@@ -49,6 +64,8 @@ export class RateLimiter extends DurableObject {
         }
       }
       if (page.length < PAGE) break;
+      // Who asks meanwhile has its turn between two pages.
+      await scheduler.wait(0);
     }
     if (kept > 0) await this.ctx.storage.setAlarm(Date.now() + TIDY_MS);
   }

@@ -9,8 +9,8 @@ import { type AddressLimit, addressGate, type Gate } from "./policies.ts";
 /** What the limits need of a context. */
 type Limited = Pick<Ctx, "objects" | "log" | "metLimits">;
 
-/** After how long the location's own counter may let an address through again, in ms. */
-const GUARD_MS = 10_000;
+/** After how long the location's own counter lets an address through again: its period, in ms. */
+const GUARD_MS = 60_000;
 
 /**
  * Takes one of every limit of the gate, or of none.
@@ -67,7 +67,7 @@ export async function noteFailure(ctx: Limited, { account, limits }: Gate): Prom
   for (const standing of verdict.limits) ctx.metLimits.set(standing.limit.name, standing);
 }
 
-/** The counter is a shield of the objects, which judge: where it fails, they still do. */
+/** The counter is a shield of the objects, which judge: where it fails or hangs, they still do. */
 async function isLet({ objects, log, request }: Limited & Pick<Ctx, "request">): Promise<boolean> {
   try {
     return await objects.lets(callerLine(request.ip));

@@ -2,7 +2,8 @@ import type { Ctx } from "../context.ts";
 import { createLru } from "../lru.ts";
 import { errorFields } from "../observe/logger.ts";
 import { takeFrom, type Verdict } from "./lease-client.ts";
-import { type Limit, type Purse, purseOf, refusedUntil } from "./purses.ts";
+import { knownPurse, type Limit, type Purse, refusedUntil } from "./purses.ts";
+import { deafUntil } from "./unheard.ts";
 
 /** Purses that an isolate keeps: about a kilobyte each. Whose purse is dropped asks again. */
 const PURSES = 10_000;
@@ -28,9 +29,12 @@ export function take(
 
 /**
  * What this isolate knows without asking: for how long the limit would refuse, in ms; 0 when it may
- * admit. No call, spends nothing.
+ * admit. No call, spends nothing. While the object does not answer and what is admitted without it is
+ * spent, one in a while is let through, so that it is asked again.
  */
 export function refusedFor(account: string, limit: Limit): number {
+  const purse = knownPurse(purses, account, limit);
+  if (!purse) return 0;
   const now = Date.now();
-  return Math.max(0, refusedUntil(purseOf(purses, account, limit), now) - now);
+  return Math.max(0, refusedUntil(purse, now) - now, deafUntil(purse, now) - now);
 }

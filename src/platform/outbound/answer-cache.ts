@@ -38,11 +38,10 @@ export interface AnswerCache {
 
 /** A private cache (RFC 9111): it obeys what answers say of themselves, and guesses nothing. */
 const POLICY = { shared: false, cacheHeuristic: 0, immutableMinTimeToLive: 0 };
-/** What only `Vary` decides on, and the credential, which `cacheAs` stands for. */
+/** What only `Vary` decides on. The credential is none of the headers; `cacheAs` stands for it. */
 const NEGOTIATING: ReadonlySet<string> = new Set([
   "accept",
   "accept-language",
-  "authorization",
   "cache-control",
   "prefer",
 ]);
@@ -88,7 +87,7 @@ export function createAnswerCache(limits: CacheLimits = LIMITS): AnswerCache {
         if (reply.status < 400) put(key, []);
         return;
       }
-      const isTooLong = reply.body.byteLength > limits.bodyBytes;
+      const isTooLong = reply.isCut || reply.body.byteLength > limits.bodyBytes;
       if (request.method !== "GET" || reply.redirected || isTooLong) return;
       const asked = asAsked(request);
       const { status, headers, body } = reply;
@@ -113,10 +112,8 @@ function keyOf(owner: string, { cacheAs, url }: OutboundRequest): string | null 
   return cacheAs === null ? null : JSON.stringify([owner, cacheAs, url.href]);
 }
 
-/** Without the credential: the key has its version, and it need not be kept in plain sight. */
 function asAsked({ method, url, headers }: OutboundRequest): CachePolicy.Request {
-  const { authorization: _, ...rest } = recordOf(headers);
-  return { method, url: url.href, headers: rest };
+  return { method, url: url.href, headers: recordOf(headers) };
 }
 
 function fits(request: OutboundRequest): (variant: Variant) => boolean {

@@ -1,6 +1,6 @@
 import { acquire } from "../breaker/index.ts";
 import type { TenantCtx } from "../context.ts";
-import { type Limit, refusedFor, take } from "../limits/index.ts";
+import { type Limit, refusedFor, take, type Verdict } from "../limits/index.ts";
 import { Failure } from "../problems.ts";
 import { type Deadline, untilAborted } from "./deadline.ts";
 import type { Line, OutboundRequest } from "./line.ts";
@@ -15,7 +15,9 @@ const POLICY_NAME = "service";
 
 /**
  * Sends a request once, if breaker and rate let it, and tells the breaker how it went.
- * @throws Failure `circuit-open`, `quota-exceeded`, `downstream-timeout` before it is sent
+ * @param beforeSending see OutboundRequest; left out where it was awaited before
+ * @throws Failure `circuit-open`, `quota-exceeded`, `overloaded`, `downstream-timeout` before it is
+ * sent, and what `beforeSending` fails with
  */
 export async function attempt(
   ctx: CallerCtx,
@@ -23,11 +25,16 @@ export async function attempt(
   request: OutboundRequest,
   deadline: Deadline,
   clock: () => number,
+  beforeSending?: () => Promise<void>,
 ): Promise<Sent> {
-  // Before the breaker, which would have to be asked: this costs nothing.
   const account = `calls:${ctx.realm.id}`;
   const limit = rateOf(line);
-  if (limit) refuse(line, refusedFor(account, limit));
+  const keepRate = async () => {
+    if (limit) requireAdmitted(line, await inTime(take(ctx, account, [limit]), deadline));
+  };
+  // Before the breaker, which would have to be asked: to be refused again costs nothing.
+  const isKnown = limit !== null && refusedFor(account, limit) > 0;
+  if (isKnown) await keepRate();
   const { key, breaker: options, order } = line;
   const asked = acquire(ctx, { key, options, order }, deadline.leftMs());
   const permit = await inTime(asked, deadline);
@@ -35,10 +42,8 @@ export async function attempt(
   // Until the service itself is heard of, nothing is to be said of it.
   let outcome: ReturnType<typeof outcomeOf> = "ignored";
   try {
-    if (limit) {
-      const verdict = await inTime(take(ctx, account, [limit]), deadline);
-      if (!verdict.admitted) refuse(line, verdict.limits[0]?.resetMs ?? RATE_MS);
-    }
+    if (!isKnown) await keepRate();
+    if (beforeSending) await inTime(beforeSending(), deadline);
     startedAt = clock();
     const sent = await send(request, line, ctx.settings, deadline.signal);
     outcome = outcomeOf(sent);
@@ -53,10 +58,15 @@ function rateOf({ key, ratePerSecond }: Line): Limit | null {
   return { name: POLICY_NAME, key, policy: { limit: ratePerSecond, windowMs: RATE_MS } };
 }
 
-function refuse({ ratePerSecond }: Line, resetMs: number): void {
-  if (resetMs <= 0) return;
+function requireAdmitted({ ratePerSecond }: Line, { admitted, unheard, limits }: Verdict): void {
+  if (admitted) return;
+  if (unheard) {
+    // Who keeps count is silent: nobody knows whether the rate is reached.
+    const detail = "The rate of the service cannot be counted right now.";
+    throw new Failure("overloaded", detail, { retryAfter: 1 });
+  }
   const detail = `The service is called at most ${ratePerSecond} times a second.`;
-  const retryAfter = Math.max(1, Math.ceil(resetMs / 1_000));
+  const retryAfter = Math.max(1, Math.ceil((limits[0]?.resetMs ?? RATE_MS) / 1_000));
   const extensions = { "violated-policies": [POLICY_NAME] };
   throw new Failure("quota-exceeded", detail, { retryAfter, extensions });
 }

@@ -1,4 +1,4 @@
-import { Failure } from "../problems.ts";
+import { Failure, type ProblemCode } from "../problems.ts";
 import { addressFault } from "./addresses.ts";
 import { type AnswerCache, createAnswerCache } from "./answer-cache.ts";
 import { attempt, type CallerCtx } from "./attempt.ts";
@@ -6,6 +6,7 @@ import { type Deadline, startDeadline } from "./deadline.ts";
 import type { Line, OutboundAnswer, OutboundRequest } from "./line.ts";
 import { isPassing, waitMs } from "./retry.ts";
 import type { Sent } from "./send.ts";
+import { createSlots, type Slots } from "./slots.ts";
 
 /** What a call needs besides its own data. */
 export interface Means {
@@ -16,6 +17,7 @@ export interface Means {
   /** A number from 0 up to 1. */
   readonly random: () => number;
   readonly cache: AnswerCache;
+  readonly slots: Slots;
 }
 
 const MEANS: Means = {
@@ -23,13 +25,14 @@ const MEANS: Means = {
   pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
   random: Math.random,
   cache: createAnswerCache(),
+  slots: createSlots(),
 };
 
 /**
  * Calls somebody else's system on a tenant's behalf: within its time, at its rate, past its breaker,
  * and again where that does no harm. An answer of any status is an answer.
- * @throws Failure `circuit-open`, `quota-exceeded`, `downstream-unreachable`, `downstream-answer`,
- *   `downstream-timeout`
+ * @throws Failure `circuit-open`, `quota-exceeded`, `overloaded` when it is not made now;
+ * `downstream-unreachable`, `downstream-answer`, `downstream-timeout`; what `beforeSending` fails with
  */
 export async function callOut(
   ctx: CallerCtx,
@@ -74,6 +77,7 @@ async function fresh(ctx: CallerCtx, line: Line, request: OutboundRequest, cours
     const detail = `The service's address is not called: it ${fault}.`;
     throw new Failure("downstream-unreachable", detail);
   }
+  const release = course.slots.take(ctx.realm.id, line.timeoutMs);
   const deadline = startDeadline(line.timeoutMs, course.clock);
   try {
     const { reply, failure } = await persist(ctx, line, request, course, deadline);
@@ -82,6 +86,7 @@ async function fresh(ctx: CallerCtx, line: Line, request: OutboundRequest, cours
     return reply;
   } finally {
     deadline.clear();
+    release();
   }
 }
 
@@ -93,8 +98,9 @@ async function persist(
   { clock, pause, random, progress }: Course,
   deadline: Deadline,
 ): Promise<Sent> {
-  const once = () => attempt(ctx, line, request, deadline, clock);
-  let sent = await once();
+  const once = (before?: () => Promise<void>) =>
+    attempt(ctx, line, request, deadline, clock, before);
+  let sent = await once(request.beforeSending);
   progress.attempts = 1;
   const most = request.repeatable ? line.retry.maxAttempts : 1;
   while (isPassing(sent) && progress.attempts < most) {
@@ -110,8 +116,14 @@ async function persist(
   return sent;
 }
 
+const REFUSALS: ReadonlySet<ProblemCode> = new Set([
+  "circuit-open",
+  "quota-exceeded",
+  "overloaded",
+]);
+
 /** Who may not try again is left with what there is. */
 function unlessRefused(error: unknown): null {
-  if (error instanceof Failure && /^(?:circuit-open|quota-exceeded)$/.test(error.code)) return null;
+  if (error instanceof Failure && REFUSALS.has(error.code)) return null;
   throw error;
 }

@@ -1,15 +1,12 @@
 import type { OutboundRequest } from "./line.ts";
 
 /** What is sent to one address on the way. */
-export type Hop = Pick<OutboundRequest, "method" | "url" | "headers" | "body">;
+export type Hop = Pick<OutboundRequest, "method" | "url" | "headers" | "credential" | "body">;
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Headers of the body alone: they go when it goes (RFC 9110, section 15.4). */
 const OF_BODY = ["content-type", "content-language", "content-encoding", "content-digest"];
-/**
- * What another origin may be told: what no service takes for a credential, whose header can have any
- * name else.
- */
+/** What another origin may be told: of the caller's own headers, too, any can be a credential. */
 const FOR_ANYBODY: ReadonlySet<string> = new Set(["accept", "content-type", "content-encoding"]);
 
 /**
@@ -25,9 +22,10 @@ export function nextHop(hop: Hop, status: number, location: string | null): Hop 
   const headers = new Headers(
     [...hop.headers].filter(([name]) => !isOther || FOR_ANYBODY.has(name)),
   );
-  if (method === hop.method) return { method, url, headers, body: hop.body };
+  const credential = isOther ? null : (hop.credential ?? null);
+  if (method === hop.method) return { method, url, headers, credential, body: hop.body };
   for (const name of OF_BODY) headers.delete(name);
-  return { method, url, headers, body: null };
+  return { method, url, headers, credential, body: null };
 }
 
 /** 303 asks for the result; 301 and 302 turn POST into GET, as all clients have always done. */

@@ -10,7 +10,12 @@ const LONGEST_MS = 30_000;
 export function isPassing(sent: Sent): boolean {
   return sent.failure
     ? sent.failure.code === "downstream-unreachable"
-    : PASSING.has(sent.reply.status);
+    : isPassingStatus(sent.reply.status);
+}
+
+/** Whether an answer says of itself that it may not last. */
+export function isPassingStatus(status: number): boolean {
+  return PASSING.has(status);
 }
 
 /**

@@ -10,9 +10,14 @@ import { type Hop, nextHop } from "./redirects.ts";
 /** Redirects that are followed. */
 const MOST_REDIRECTS = 5;
 
+/** For how long the beginning of a body is waited for, where that is enough, in ms. */
+const BEGINNING_MS = 2_000;
+
 /** An answer, whole. */
 export interface Reply extends Pick<OutboundAnswer, "status" | "headers" | "body"> {
   readonly redirected: boolean;
+  /** Whether the body is only its beginning. */
+  readonly isCut: boolean;
 }
 
 /** What one attempt came to. */
@@ -24,7 +29,7 @@ export type Sent =
 /** Sends a request once, and follows where it is sent on to. */
 export async function send(
   request: OutboundRequest,
-  { followRedirects, maxResponseBytes }: Pick<Line, "followRedirects" | "maxResponseBytes">,
+  line: Pick<Line, "followRedirects" | "maxResponseBytes" | "longAnswers">,
   settings: Settings,
   signal: AbortSignal,
 ): Promise<Sent> {
@@ -36,10 +41,10 @@ export async function send(
     const prepared = prepare(hop, settings, signal);
     try {
       const response = await untilAborted(fetch(prepared), signal);
-      const next = followRedirects ? onward(hop, response) : null;
+      const next = line.followRedirects ? onward(hop, response) : null;
       if (next === null) return await answered(hop, response, seen.size > 1);
       response.body?.cancel().catch(() => {});
-      const fault = next.hop ? hopFault(next.hop, seen, settings) : next.fault;
+      const fault = next.hop ? hopFault(hop, next.hop, seen, settings) : next.fault;
       if (fault !== null) return failed("downstream-answer", fault, response.status);
       hop = next.hop ?? hop;
     } catch (error) {
@@ -51,20 +56,22 @@ export async function send(
 
   async function answered(of: Hop, response: Response, redirected: boolean): Promise<Sent> {
     const { status } = response;
-    const body = await readBody(response, maxResponseBytes, signal);
-    if (body === null) {
-      const detail = `The service's answer is longer than ${maxResponseBytes} bytes.`;
+    const { maxResponseBytes: most, longAnswers } = line;
+    const patienceMs = longAnswers === "cut" ? BEGINNING_MS : null;
+    const { body, isCut } = await readBody(response, most, signal, patienceMs);
+    if (isCut && longAnswers === "refuse") {
+      const detail = `The service's answer is longer than ${most} bytes.`;
       return failed("downstream-answer", detail, status);
     }
-    return {
-      reply: { status, headers: answerHeaders(response.headers, of.method), body, redirected },
-    };
+    const headers = answerHeaders(response.headers, of.method);
+    return { reply: { status, headers, body, redirected, isCut } };
   }
 }
 
 function prepare(hop: Hop, settings: Settings, signal: AbortSignal): Request {
   const headers = new Headers(hop.headers);
   headers.set("user-agent", `Rowhouse/${settings.VERSION}`);
+  if (hop.credential) headers.set(...hop.credential);
   return new Request(hop.url, {
     method: hop.method,
     headers,
@@ -88,10 +95,19 @@ function onward(hop: Hop, response: Response): Onward | null {
 }
 
 /** Says nothing of where it leads: addresses may hold secrets. */
-function hopFault(hop: Hop, seen: ReadonlySet<string>, settings: Settings): string | null {
+function hopFault(
+  from: Hop,
+  hop: Hop,
+  seen: ReadonlySet<string>,
+  settings: Settings,
+): string | null {
   if (seen.has(nameOf(hop))) return "The service redirects in a circle.";
   if (seen.size > MOST_REDIRECTS) {
     return `The service redirects more than ${MOST_REDIRECTS} times.`;
+  }
+  // Whoever sent it there meant the service, and nobody else.
+  if (hop.body !== null && hop.url.origin !== from.url.origin) {
+    return "The service redirects a request with a body to another origin.";
   }
   const fault = addressFault(hop.url, settings);
   return fault && `The service redirects to an address that is not called: it ${fault}.`;

@@ -2,6 +2,7 @@ import { Failure } from "../problems.ts";
 
 /** Servers on the way have been seen to decode twice; more often than this nobody does. */
 const DECODINGS = 3;
+const NO_ENCODING = "must be percent-encoded UTF-8";
 
 /**
  * Base and path joined so that nothing leaves the base. The base's own query is not kept.
@@ -36,12 +37,13 @@ function pathFault(path: string): string | null {
   if (!path.startsWith("/")) return "must begin with /";
   if (!path.isWellFormed()) return "must be well-formed text";
   if (/[?#]/.test(path)) return "must not hold a query or a fragment";
+  if (/%(?![0-9a-f]{2})/i.test(path)) return NO_ENCODING;
   let text = path;
   for (let nth = 0; nth <= DECODINGS; nth++) {
     const fault = textFault(text);
     if (fault !== null) return fault;
     const decoded = decode(text);
-    if (decoded === null) return nth === 0 ? "must be percent-encoded UTF-8" : null;
+    if (decoded === null) return NO_ENCODING;
     if (decoded === text) return null;
     text = decoded;
   }
@@ -60,9 +62,13 @@ function textFault(text: string): string | null {
   return isClimbing ? "must not hold the segments . or .." : null;
 }
 
+/**
+ * Each escape by itself: a percent sign that begins none stays one, and hides none after it.
+ * @returns null when the bytes are no UTF-8
+ */
 function decode(text: string): string | null {
   try {
-    return decodeURIComponent(text);
+    return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, decodeURIComponent);
   } catch {
     return null;
   }

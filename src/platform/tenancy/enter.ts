@@ -6,17 +6,11 @@ import { internalsOf, openRoute, type RequestScope } from "./tenancy.ts";
 
 /**
  * The scope, inside the tenant of this slug.
- * @param beforeAsking called before the registry is asked for what this isolate does not know; what it
- * throws keeps the registry from being asked
- * @throws Failure `tenant-not-found`, `tenant-provisioning`, `database-unavailable`
+ * @throws Failure `tenant-not-found`, `tenant-provisioning`, `database-unavailable`, `overloaded`
  */
-export async function enterTenant(
-  scope: RequestScope,
-  slug: string,
-  beforeAsking?: () => void,
-): Promise<TenantCtx> {
+export async function enterTenant(scope: RequestScope, slug: string): Promise<TenantCtx> {
   const { control, settings, log } = internalsOf(scope.tenancy);
-  const route = await findRoute(control, slug, log, beforeAsking);
+  const route = await findRoute(control, slug, log);
   if (!route || route.cell !== settings.CELL) throw new Failure("tenant-not-found");
   if (route.state !== "active" && route.state !== "suspended") {
     throw new Failure("tenant-provisioning");

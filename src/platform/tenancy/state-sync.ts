@@ -7,6 +7,7 @@ import { commit } from "./commit.ts";
 import { forgetRoute } from "./directory.ts";
 import { type RealmStatus, realm } from "./realm.tables.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
+import { migrateIfBehind } from "./schema-version.ts";
 import { write } from "./statements.ts";
 import { openRoute, platformCtx } from "./tenancy.ts";
 
@@ -28,10 +29,9 @@ export type OnHeard = (house: House, status: RealmStatus) => Promise<void>;
 
 /**
  * Tells a tenant's own database the state, the plan and the limits that the registry wants. Until it
- * has heard, the
- * registry's row is marked, and {@link syncPending} tries again. Words may overtake each other: the
- * database keeps the version that it heard last and is deaf to older ones. These are commits of
- * their own: a claim on an answer that the caller's context holds is not theirs.
+ * has heard, the registry's row is marked, and {@link syncPending} tries again. Words may overtake each
+ * other: the database keeps the version that it heard last and is deaf to older ones. These are commits
+ * of their own: a claim on an answer that the caller's context holds is not theirs.
  */
 export async function syncTenant(
   ctx: PlatformCtx,
@@ -45,6 +45,8 @@ export async function syncTenant(
   );
   const status = tenant && STATUS[tenant.state];
   if (!tenant || !status) return;
+  // What it is told of may be younger than its schema.
+  await migrateIfBehind(ctx, tenant);
   const inside = await openRoute(ctx, tenant);
   const unheard = lt(realm.registryVersion, tenant.version);
   const { plan, limits } = tenant;

@@ -212,6 +212,43 @@ describe("a service's breaker", () => {
     }
   });
 
+  it.each<[string, "open" | "close" | null]>([
+    ["open by itself", null],
+    ["held open", "open"],
+    ["held closed", "close"],
+  ])("that is %s begins anew where the service is called elsewhere", async (_, verb) => {
+    const service = await addCalled(acme, { ...ONCE, breaker: { minimum_calls: 1 } });
+    const put = async (api: object | null) => {
+      const reply = await service.ask("PUT", "", { api });
+      expect(reply.status, reply.text).toBe(200);
+    };
+    const api = { base_url: `${servers().first}/echo`, ...ONCE, breaker: { minimum_calls: 1 } };
+    const disturb = async () => {
+      if (verb === null) await fail(service, `/cut/${fresh("cut")}/`);
+      else await order(service, verb);
+      return (await breakerOf(service)).state;
+    };
+    const state = await disturb();
+    expect(state).not.toBe("closed");
+    // The same origin: it stays as it is.
+    await put({ ...api, base_url: servers().first, timeout_ms: 5_000 });
+    expect((await breakerOf(service)).state).toBe(state);
+    await put({ ...api, base_url: servers().second });
+    expect(await breakerOf(service)).toMatchObject({ state: "closed", mode: "automatic" });
+    expect(await ping(service)).toBe(200);
+    expect(await disturb()).toBe(state);
+    await put(null);
+    await put({ ...api, base_url: servers().second });
+    expect(await breakerOf(service)).toMatchObject({ state: "closed", mode: "automatic" });
+    const log = await call("GET", `${acme.api}/audit?target=${service.id}`, {
+      token: acme.admin.token,
+    });
+    const resets = log.json.data.filter(
+      (row: { action: string }) => row.action === "breaker.reset",
+    );
+    expect(resets).toHaveLength(2);
+  });
+
   it("is another for a service that was removed and added again", async () => {
     const { token } = acme.admin;
     const service = await addCalled(acme);

@@ -22,6 +22,9 @@ beforeAll(async () => {
 const pointersOf = ({ json }: Reply) =>
   json.errors.map((each: { pointer: string }) => each.pointer);
 
+const numbered = (count: number, value: unknown = "1") =>
+  Object.fromEntries(Array.from({ length: count }, (_, nth) => [`x-${nth}`, value]));
+
 describe("a request is refused before anybody hears of it", () => {
   it.each<[string, Record<string, unknown>, string]>([
     ["no slash", { path: "orders" }, "/path"],
@@ -55,6 +58,15 @@ describe("a request is refused before anybody hears of it", () => {
       "/body",
     ],
     ["values that are no text", { query: { a: 1 } }, "/query/a"],
+    ["a key of its own", { headers: { "idempotency-key": "order-1" } }, "/headers/idempotency-key"],
+    ["51 headers", { headers: numbered(51) }, "/headers"],
+    ["101 values under one name", { query: { a: Array(101).fill("1") } }, "/query/a"],
+    ["101 names", { query: numbered(101, []) }, "/query"],
+    [
+      "101 values under two",
+      { query: { a: Array(51).fill("1"), b: Array(50).fill("1") } },
+      "/query",
+    ],
     ["what nobody knows", { timeout_ms: 1 }, "/timeout_ms"],
   ])("with %s", async (_, changes, pointer) => {
     const id = fresh("refused");
@@ -113,8 +125,8 @@ describe("a service that misbehaves ends in", () => {
     const { reply, entries } = await misbehave(behaviour, query);
     expect([reply.status, problemOf(reply)]).toEqual([status, problem]);
     expect(reply.text).not.toContain("127.0.0.1");
-    const failed = entries.find(({ message }) => message === "failed");
-    expect(failed).toMatchObject({ level: "error", code: problem });
+    const failed = entries.find(({ code }) => code === problem);
+    expect(failed).toMatchObject({ level: "info", message: "called service failed" });
   });
 
   it("502 where nobody listens, and 503 with Retry-After at once when that goes on", async () => {

@@ -1,9 +1,12 @@
 /** Calling a service's API through ours: what goes there, what comes back, and what is kept of it. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { GONE } from "../../support/broken.ts";
 import { addCalled, fresh, seen, TOKEN } from "../../support/called-services.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
 import { addUser, call, newTenant, problemOf, type TestTenant } from "../../support/client.ts";
 import { SECOND, standingClock } from "../../support/clock.ts";
-import { databaseOfTenant } from "../../support/worker.ts";
+import { wrapD1 } from "../../support/d1.ts";
+import { databaseOf, databaseOfTenant, openWorker, registryOf } from "../../support/worker.ts";
 
 const JSON_TYPE = "content-type: application/json";
 const clock = standingClock({ between: 10 * SECOND });
@@ -32,6 +35,19 @@ const auditOf = async (target: string) => {
     const { method, path, status, problem } = JSON.parse(data);
     return [action, method, path, status ?? problem, times];
   });
+};
+
+/** Ids of calls, by the rows of the audit log that tell of them. */
+const callsOf = async (target: string) => {
+  const { results } = await (await databaseOfTenant(acme.slug))
+    .prepare(
+      `SELECT json_extract(data, '$.call') AS call FROM audit_log
+        JOIN audit_private ON audit_id = id
+        WHERE target = ? AND action LIKE 'service.call%' ORDER BY seq`,
+    )
+    .bind(target)
+    .all<{ call: string }>();
+  return results.map(({ call }) => call);
 };
 
 describe("a request to a service", () => {
@@ -137,10 +153,94 @@ describe("a request to a service", () => {
     expect(await attempts("DELETE")).toEqual([200, 3]);
     expect(await attempts("POST")).toEqual([503, 1]);
     expect(await attempts("PATCH")).toEqual([503, 1]);
+    expect(await attempts("POST", { "idempotency-key": fresh("key") })).toEqual([503, 1]);
+    const settings = {
+      retry: { max_attempts: 3, base_ms: 50 },
+      idempotency_header: "X-Request-Key",
+    };
+    const { base_url } = service.json.api;
+    await service.ask("PUT", "", { api: { base_url, ...settings } });
+    expect(await attempts("POST")).toEqual([503, 1]);
     expect(await attempts("POST", { "idempotency-key": fresh("key") })).toEqual([200, 3]);
   });
 
-  it("is asked once under an Idempotency-Key, which the service is given", async () => {
+  it("gives the service a key that is the same for the same caller alone", async () => {
+    const service = await addCalled(acme, { idempotency_header: "X-Request-Key" });
+    const manager = await addUser(acme, "manager");
+    const { id, path } = place();
+    const order = { "idempotency-key": "order-1" };
+    const ask = (method: string, token = acme.admin.token, headers: object = order) =>
+      call("POST", `${acme.api}/services/${service.slug}/requests`, {
+        token,
+        headers: { ...headers },
+        body: { method, path },
+      });
+    await ask("POST");
+    await ask("POST", manager.token);
+    await ask("POST", manager.token, { "idempotency-key": "order-2" });
+    await ask("POST", manager.token, {});
+    await ask("GET", manager.token, { "idempotency-key": "order-3" });
+    const given = (await seen(id)).map(({ headers }) => headers["x-request-key"]);
+    expect(given.slice(0, 3)).toEqual(Array(3).fill(expect.stringMatching(/^[0-9a-f]{32}$/)));
+    expect(new Set(given.slice(0, 3)).size).toBe(3);
+    expect(given.slice(3)).toEqual([undefined, undefined]);
+    const heard = JSON.stringify(await seen(id));
+    for (const key of ["order-1", "order-2", "order-3"]) expect(heard).not.toContain(key);
+  });
+
+  it("sets the service's header for keys itself", async () => {
+    const service = await addCalled(acme, { idempotency_header: "X-Request-Key" });
+    const { id, path } = place();
+    const headers = { "x-request-key": "order-1" };
+    const reply = await service.request({ method: "POST", path, headers });
+    expect([reply.status, problemOf(reply)]).toEqual([422, "validation-failed"]);
+    expect(reply.json.errors).toMatchObject([{ pointer: "/headers" }]);
+    expect(await seen(id)).toEqual([]);
+  });
+
+  it.each([408, 429, 502, 503, 504])("keeps no answer of %i for its key", async (status) => {
+    const service = await addCalled(acme, {
+      retry: { max_attempts: 1 },
+      idempotency_header: "Idempotency-Key",
+    });
+    const { id, path } = place("flaky");
+    const headers = { "idempotency-key": fresh("order") };
+    const body = { method: "POST", path, query: { times: "1", status: String(status) } };
+    const replies = [];
+    for (let nth = 0; nth < 3; nth++) replies.push(await service.request(body, headers));
+    expect(replies.map(({ json }) => json.status)).toEqual([status, 200, 200]);
+    expect(replies[2]?.text).toBe(replies[1]?.text);
+    const heard = (await seen(id)).map((each) => each.headers["idempotency-key"]);
+    expect(heard).toHaveLength(2);
+    expect(heard[0]).toBe(heard[1]);
+    expect(await auditOf(service.id)).toEqual([
+      ["service.call_begun", "POST", path, undefined, 1],
+      ["service.called", "POST", path, status, 1],
+      ["service.call_begun", "POST", path, undefined, 1],
+      ["service.called", "POST", path, 200, 1],
+    ]);
+  });
+
+  it("is not sent when the log cannot say that it was begun", async () => {
+    const service = await addCalled(acme);
+    const { id, path } = place();
+    expect((await service.request({ method: "GET", path })).status).toBe(200);
+    const binding = String((await registryOf(acme.slug))?.binding);
+    const cut = wrapD1(databaseOf(binding), (trip, run) =>
+      trip.kind === "read" ? run() : Promise.reject(new Error(GONE)),
+    );
+    const worker = openWorker({ [binding]: cut });
+    const { result: reply } = await captureLogs(() =>
+      worker.call("POST", `${acme.api}/services/${service.slug}/requests`, {
+        token: acme.admin.token,
+        body: { method: "POST", path },
+      }),
+    );
+    expect(reply.status).toBe(503);
+    expect(await seen(id)).toHaveLength(1);
+  });
+
+  it("is asked once under an Idempotency-Key", async () => {
     const service = await addCalled(acme);
     const { id, path } = place();
     const headers = { "idempotency-key": fresh("order") };
@@ -151,10 +251,15 @@ describe("a request to a service", () => {
     const other = await service.request({ ...body, body: { n: 2 } }, headers);
     expect([other.status, problemOf(other)]).toEqual([422, "idempotency-mismatch"]);
     const heard = await seen(id);
-    expect(heard.map((each) => each.headers["idempotency-key"])).toEqual([
-      headers["idempotency-key"],
+    // Nobody has said that the service knows such a header.
+    expect(heard.map((each) => each.headers["idempotency-key"])).toEqual([undefined]);
+    expect(await auditOf(service.id)).toEqual([
+      ["service.call_begun", "POST", path, undefined, 1],
+      ["service.called", "POST", path, 200, 1],
     ]);
-    expect(await auditOf(service.id)).toEqual([["service.called", "POST", path, 200, 1]]);
+    const [begun, ended] = await callsOf(service.id);
+    expect(begun).toMatch(/^call_/);
+    expect(ended).toBe(begun);
   });
 
   it("that failed may be sent again under its key", async () => {
@@ -167,7 +272,9 @@ describe("a request to a service", () => {
     expect((await service.request(body, headers)).status).toBe(200);
     expect(await seen(id)).toHaveLength(2);
     expect(await auditOf(service.id)).toEqual([
+      ["service.call_begun", "POST", path, undefined, 1],
       ["service.call_failed", "POST", path, "downstream-unreachable", 1],
+      ["service.call_begun", "POST", path, undefined, 1],
       ["service.called", "POST", path, 200, 1],
     ]);
   });
@@ -181,9 +288,10 @@ describe("a request to a service", () => {
     }
     expect(await auditOf(service.id)).toEqual([
       ["service.called", "GET", path, 200, 3],
-      ["service.called", "POST", path, 200, 1],
-      ["service.called", "PUT", path, 200, 1],
-      ["service.called", "POST", path, 200, 1],
+      ...["POST", "PUT", "POST"].flatMap((method) => [
+        ["service.call_begun", method, path, undefined, 1],
+        ["service.called", method, path, 200, 1],
+      ]),
     ]);
   });
 
@@ -203,6 +311,33 @@ describe("a request to a service", () => {
     await service.ask("PUT", "", { api: { base_url: service.json.api.base_url, auth } });
     expect((await service.request(request)).json.cached).toBe(false);
     expect(await seen(id)).toHaveLength(2);
+  });
+
+  it.each([
+    [
+      "another user",
+      { type: "basic", username: "ada", password: TOKEN },
+      { type: "basic", username: "bob" },
+    ],
+    [
+      "another header",
+      { type: "header", name: "X-Api-Key", value: TOKEN },
+      { type: "header", name: "X-Key" },
+    ],
+  ])("is kept for one user and header: %s asks anew", async (_, before, after) => {
+    const service = await addCalled(acme, { auth: before });
+    const { id, path } = place();
+    const query = { header: ["cache-control: private, max-age=60", JSON_TYPE] };
+    const ask = () => service.request({ method: "GET", path, query });
+    await ask();
+    const { base_url, credential } = service.json.api;
+    const changed = await service.ask("PUT", "", { api: { base_url, auth: after } });
+    expect(changed.json.api.credential.id).not.toBe(credential.id);
+    expect((await ask()).json.cached).toBe(false);
+    const [first, second] = (await seen(id)).map(({ headers }) => headers);
+    if (after.type === "header") expect(second).toMatchObject({ "x-key": TOKEN });
+    else expect(second?.authorization).toBe(`Basic ${btoa(`bob:${TOKEN}`)}`);
+    expect(second).not.toEqual(first);
   });
 
   it("uses a rotated credential at once here, and within 5 seconds elsewhere", async () => {

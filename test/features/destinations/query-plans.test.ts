@@ -59,6 +59,25 @@ describe("by an index go", () => {
     await inside((ctx) => drain(ctx, {}));
     await house.deliver();
   };
+  const set = (columns: string) =>
+    house.database
+      .prepare(`UPDATE destinations SET ${columns} WHERE id = ?`)
+      .bind(destination.id)
+      .run();
+  const paused = async () => {
+    const other = await house.addDestination();
+    await house.happen();
+    await set(`paused_until = ${Date.now() + 60_000}`);
+    await findDue();
+    await set("paused_until = NULL");
+    await house.ask("DELETE", other.path);
+  };
+  const stranded = async () => {
+    await house.happen();
+    await set("status = 'disabled'");
+    await findDue();
+    await set("status = 'enabled'");
+  };
   /** What is done by the clock when everything is old, and a destination was deleted. */
   const retainOld = async () => {
     const gone = await house.addDestination();
@@ -88,6 +107,16 @@ describe("by an index go", () => {
       "deliveries_lease (lease=?)",
       "destination_secrets_destination (destination_id=?)",
       "delivery_attempts_1 (delivery_id=?",
+    ],
+    [
+      "a drain while its destination is paused",
+      paused,
+      "deliveries_due (destination_id=? AND due_at>?)",
+    ],
+    [
+      "ending what waits for one that was disabled",
+      stranded,
+      "deliveries_status (destination_id=? AND status=?)",
     ],
     ["all deliveries", list(""), "deliveries_destination (destination_id=?)"],
     [

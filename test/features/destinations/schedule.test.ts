@@ -1,13 +1,7 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import {
-  MOST_TRIES,
-  pauseAfter,
-  waitAskedFor,
-} from "../../../src/features/destinations/schedule.ts";
+import { MOST_TRIES, pauseAfter, peaceFor } from "../../../src/features/destinations/schedule.ts";
 import { DAY, HOUR, SECOND } from "../../support/clock.ts";
 import { showFigures } from "../../support/figures.ts";
-import { holds } from "../../support/property.ts";
 import { seededRandom } from "../../support/random.ts";
 
 const RUNS = 10_000;
@@ -48,32 +42,12 @@ describe("the schedule", () => {
   });
 });
 
-describe("Retry-After", () => {
-  const now = Date.parse("2026-11-22T08:00:00Z");
-
-  it.each([
-    [null, 0],
-    ["", 0],
-    ["0", 0],
-    [" 7 ", 7 * SECOND],
-    ["-7", 0],
-    ["1.5", 0],
-    ["1e3", 0],
-    ["soon", 0],
-    ["86401", DAY],
-    ["999999999999999999999", DAY],
-    ["Sun, 22 Nov 2026 09:00:00 GMT", HOUR],
-    ["Sun, 22 Nov 2026 07:00:00 GMT", 0],
-    ["Sun, 22 Nov 2099 07:00:00 GMT", DAY],
-  ])("%j is %i ms", (header, ms) => {
-    expect(waitAskedFor(header, now)).toBe(ms);
-  });
-
-  it("is a time from 0 to a day, whatever it says", async () => {
-    await holds("Retry-After", [fc.string()], (header) => {
-      const ms = waitAskedFor(header, now);
-      expect(ms).toBeGreaterThanOrEqual(0);
-      expect(ms).toBeLessThanOrEqual(DAY);
-    });
+describe("the peace that is asked for", () => {
+  it("is kept a little longer, and for a day at most", () => {
+    const hour = [0, 0.5, 1].map((random) => peaceFor(HOUR, random));
+    expect(hour).toEqual([HOUR, HOUR + 180 * SECOND, HOUR + 360 * SECOND]);
+    const long = [DAY, 2 * DAY, Number.MAX_VALUE].map((asked) => peaceFor(asked, 0));
+    expect(long).toEqual([DAY, DAY, DAY]);
+    expect(peaceFor(0, 1)).toBe(0);
   });
 });

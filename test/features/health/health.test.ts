@@ -108,7 +108,7 @@ describe("health", () => {
     }
   });
 
-  it.each(["DOORBELLS", "DEAD_LETTERS"])(
+  it.each(["DOORBELLS", "DELIVERIES", "DEAD_LETTERS"])(
     "with the queue %s down: every door says so",
     async (name) => {
       const queue = {

@@ -1,6 +1,8 @@
 /** What is held against an address: anonymous requests, guessing, and what turned out to be wrong. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { forgetRoute } from "../../../src/platform/tenancy/directory.ts";
 import {
+  addUser,
   type CallOptions,
   newOperator,
   newTenant,
@@ -148,26 +150,83 @@ describe("the limits of an address", () => {
     expect((await get("/api/v1/users", { ...genuine, ip: newAddress() })).status).toBe(200);
   });
 
-  it("end a flood of hosts that nobody lives at, before the registry is asked", async ({
-    task,
-  }) => {
+  it("take tokens that ran out, or whose session is over, for no failures", async () => {
     const ip = newAddress();
-    await get("/health", { ip: newAddress() });
+    const from = (token: string) => get("/api/v1/auth/me", { ip, token });
+    const left = await addUser(house, "user");
+    const signIn = () =>
+      small.call("POST", `${house.api}/auth/login`, {
+        ip,
+        body: { email: house.admin.email, password: PASSWORD },
+      });
+    const over = (await signIn()).json.access_token;
+    expect((await from(over)).status).toBe(200);
+    const signedOut = await small.call("POST", `${house.api}/auth/logout`, {
+      ip,
+      token: over,
+      body: {},
+    });
+    expect(signedOut.status, signedOut.text).toBeLessThan(300);
+    clock.pass(65 * SECOND);
+    const ended = await times(3, () => from(over));
+    clock.pass(900 * SECOND);
+    const expired = await times(6, () => from(left.token));
+    for (const reply of [...ended, ...expired]) {
+      expect([problemOf(reply), told(reply).failures]).toEqual(["unauthenticated", undefined]);
+    }
+    // But they are as good as none, and held to what a stranger is.
+    expect(told(expired[5] as Reply).anonymous?.remaining).toBe(2);
+    // A whole office may sign in behind that window, and nobody has seen the new token yet.
+    const fresh = await signIn();
+    Object.assign(house.admin, { token: fresh.json.access_token });
+    expect((await from(house.admin.token)).status).toBe(200);
+    await from(left.token);
+    expectRefused(await from(left.token), "anonymous");
+    expect((await from(house.admin.token)).status).toBe(200);
+  });
+
+  it("are met at doors of nobody, and keep nobody from the next door", async ({ task }) => {
+    const ip = newAddress();
     const stranger = (nth: number) =>
       small.call("GET", `http://stranger-${nth}.rowhouse.test/health`, { ip });
-    const replies = await times(6, stranger);
-    expect(replies.map(problemOf)).toEqual(Array(6).fill("tenant-not-found"));
-    Object.assign(trips, { tenant: 0, control: 0 });
+    const replies = await times(8, stranger);
+    expect(replies.map(problemOf)).toEqual(Array(8).fill("tenant-not-found"));
+    for (const reply of replies) expect(told(reply).failures).toBeUndefined();
+    expectRefused(await stranger(99), "anonymous");
     objects.take();
     const refused = await times(50, (nth) => stranger(100 + nth));
-    for (const reply of refused) expectRefused(reply, "failures");
-    expect([trips, objects.take()]).toEqual([{ tenant: 0, control: 0 }, {}]);
-    showFigures(task, "  50 refusals: 0 questions to the registry, 0 calls of objects");
-    expect((await get("/health", { ip })).status).toBe(200);
-    const other = await small.call("GET", "http://stranger-7.rowhouse.test/", { ip: newAddress() });
-    expect(problemOf(other)).toBe("tenant-not-found");
-    const outside = await small.call("GET", "http://elsewhere.test/", { ip: newAddress() });
-    expect(told(outside).failures?.remaining).toBe(4);
+    for (const reply of refused) expectRefused(reply, "anonymous");
+    expect(objects.take()).toEqual({});
+    showFigures(task, "  50 refusals: 0 calls of objects");
+    expectRefused(await small.call("GET", "http://elsewhere.test/", { ip }), "anonymous");
+    forgetRoute(house.slug);
+    expect((await get("/api/v1/auth/me", { ip, token: house.admin.token })).status).toBe(200);
+  });
+
+  it("are met at doors that are shut", async () => {
+    const operator = await newOperator();
+    const quiet = await newTenant("addressed-quiet");
+    const suspend = `${PLATFORM_ORIGIN}/api/v1/tenants/${quiet.id}/suspend`;
+    expect((await small.call("POST", suspend, { token: operator.token })).status).toBe(200);
+    await bindings.CONTROL_DB.prepare(
+      `INSERT INTO tenants (id, slug, name, plan, cell, binding, state, schema_version, created_at,
+        updated_at, version) SELECT 'tenant_half', 'half-way', name, plan, cell, 'TENANT_DB_HALF',
+        'seeding', schema_version, created_at, updated_at, 1 FROM tenants WHERE slug = ?`,
+    )
+      .bind(quiet.slug)
+      .run();
+    clock.pass(6 * SECOND);
+    const doors = {
+      "tenant-suspended": [quiet.origin, quiet.admin.token],
+      "tenant-provisioning": ["http://half-way.rowhouse.test", undefined],
+    } as const;
+    for (const [code, [origin, token]] of Object.entries(doors)) {
+      const ip = newAddress();
+      const knock = () => small.call("GET", `${origin}/api/v1/auth/me`, { ip, token });
+      const replies = await times(8, knock);
+      expect(replies.map(problemOf)).toEqual(Array(8).fill(code));
+      expectRefused(await knock(), "anonymous");
+    }
   });
 
   it("leave a tenant's object untouched, whatever is sent without a token", async ({ task }) => {
@@ -209,7 +268,7 @@ describe("the limits of an address", () => {
     const shut = openWorker({ ...SMALL, ...objects.bindings, ...guard(false) });
     objects.take();
     const reply = await shut.call("GET", `${house.origin}/health`, { ip: "2001:db8:5:6::7" });
-    expect([expectRefused(reply, "anonymous"), asked]).toEqual([10, ["2001:db8:5:6::/64"]]);
+    expect([expectRefused(reply, "anonymous"), asked]).toEqual([60, ["2001:db8:5:6::/64"]]);
     expect(objects.take()).toEqual({});
     const open = openWorker({ ...SMALL, ...guard(true) });
     expect((await open.call("GET", `${house.origin}/health`, { ip: newAddress() })).status).toBe(
@@ -221,14 +280,18 @@ describe("the limits of an address", () => {
     expect(asked).toEqual([]);
   });
 
-  it("hold while the counter in front fails", async () => {
-    const broken = {
-      ADDRESS_GUARD: { limit: () => Promise.reject(new Error("gone")) } as unknown as RateLimit,
-    };
+  it("hold while the counter in front fails, and wait for one that hangs no longer than a moment", {
+    timeout: 10_000,
+  }, async () => {
+    let hangs = true;
+    const limit = () => (hangs ? new Promise(() => {}) : Promise.reject(new Error("gone")));
+    const broken = { ADDRESS_GUARD: { limit } as unknown as RateLimit };
     const open = openWorker({ ...SMALL, ...broken });
     const ip = newAddress();
-    const replies = await times(9, () => open.call("GET", `${house.origin}/health`, { ip }));
-    expect(statuses(replies)).toEqual([...Array(8).fill(200), 429]);
+    const ask = () => open.call("GET", `${house.origin}/health`, { ip });
+    const first = await ask();
+    hangs = false;
+    expect(statuses([first, ...(await times(8, ask))])).toEqual([...Array(8).fill(200), 429]);
   });
 
   it("a host is asked for again when the registry was silent, and that is no failure", async () => {

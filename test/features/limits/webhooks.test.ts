@@ -1,5 +1,6 @@
 /** What webhooks are held to: the tenant's own limit when they are genuine, the sender's when not. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { forgetRoute } from "../../../src/platform/tenancy/directory.ts";
 import {
   type Caller,
   type CallOptions,
@@ -14,6 +15,7 @@ import {
   ask,
   change,
   countedObjects,
+  expectPutOff,
   expectRefused,
   perMinute,
   plansWith,
@@ -81,7 +83,7 @@ describe("the limits of webhooks", () => {
     expect(taken.map(({ status }) => status)).toEqual(Array(5).fill(202));
     expect(taken.map((reply) => told(reply).webhooks?.remaining)).toEqual([4, 3, 2, 1, 0]);
     const refused = await times(7, () => send(service));
-    const waits = refused.map((reply) => expectRefused(reply, "webhooks"));
+    const waits = refused.map((reply) => expectPutOff(reply, "webhooks"));
     const after = await kept(house);
     expect(Number(after.stored?.received) - Number(before.stored?.received)).toBe(5);
     expect(await rejections(house)).toMatchObject({ "shop quota-exceeded": 7 });
@@ -113,8 +115,8 @@ describe("the limits of webhooks", () => {
       return small.call("POST", delivery.url, options(delivery));
     };
     const replies = await times(6, batch);
-    expect(replies.map(({ status }) => status)).toEqual([...Array(5).fill(202), 429]);
-    expectRefused(replies.at(-1) as Reply, "webhooks");
+    expect(replies.map(({ status }) => status)).toEqual([...Array(5).fill(202), 503]);
+    expectPutOff(replies.at(-1) as Reply, "webhooks");
   });
 
   it("hold for a suspended tenant's too", async () => {
@@ -125,7 +127,7 @@ describe("the limits of webhooks", () => {
     expect(suspended.status).toBe(200);
     clock.pass(5 * SECOND);
     const replies = await times(6, () => send(held));
-    expect(replies.map(({ status }) => status)).toEqual([...Array(5).fill(202), 429]);
+    expect(replies.map(({ status }) => status)).toEqual([...Array(5).fill(202), 503]);
   });
 
   it("are the operator's to change, within 5 seconds", async () => {
@@ -146,7 +148,7 @@ describe("the limits of webhooks", () => {
     clock.pass(6 * SECOND);
     trips.tenant = 0;
     const refused = await times(40, () => forge(service, { ip }));
-    for (const reply of refused) expectRefused(reply, "failures");
+    for (const reply of refused) expectPutOff(reply, "failures");
     expect([trips.tenant, objects.take()]).toEqual([0, {}]);
     showFigures(task, "  40 refusals: 0 reads, 0 calls of objects");
     // The provider's address is the same everywhere: another tenant, or service, minds nothing of it.
@@ -163,8 +165,25 @@ describe("the limits of webhooks", () => {
       small.call("POST", `${house.api}/webhooks/none-${++serial}`, { ip, raw: "x" });
     expect((await times(5, nobody)).map(({ status }) => status)).toEqual(Array(5).fill(404));
     trips.tenant = 0;
-    for (const reply of await times(20, nobody)) expectRefused(reply, "failures");
+    for (const reply of await times(20, nobody)) expectPutOff(reply, "failures");
     expect(trips.tenant).toBe(0);
+    expect((await send(service, { ip })).status).toBe(202);
+  });
+
+  it("come in at a tenant that is looked up, whatever its sender calls besides", async () => {
+    const ip = "198.51.100.205";
+    const dead = (nth: number) =>
+      small.call("POST", `http://has-left-${nth}.rowhouse.test/api/v1/webhooks/shop`, {
+        ip,
+        raw: "x",
+      });
+    const replies = [await dead(0), await dead(1), await dead(2)];
+    expect(replies.map(({ status }) => status)).toEqual([404, 404, 404]);
+    for (let nth = 0; nth < 30; nth++) await dead(nth);
+    forgetRoute(house.slug);
+    expect((await send(service, { ip })).status).toBe(202);
+    clock.pass(6 * SECOND);
+    forgetRoute(house.slug);
     expect((await send(service, { ip })).status).toBe(202);
   });
 

@@ -51,6 +51,7 @@ describe("the API section of a service", () => {
       timeout_ms: 10_000,
       retry: { max_attempts: 3, base_ms: 200 },
       rate_limit_per_second: null,
+      idempotency_header: null,
       breaker: {
         sliding_window_type: "count",
         sliding_window_size: 10,
@@ -76,6 +77,7 @@ describe("the API section of a service", () => {
       timeout_ms: 100,
       retry: { max_attempts: 1 },
       rate_limit_per_second: 1_000,
+      idempotency_header: "X-Request-Id",
       breaker: { minimum_calls: 2, open_ms: 1_000 },
     };
     const service = await addCalled(acme, {
@@ -143,13 +145,32 @@ describe("the API section of a service", () => {
       { auth: { type: "basic", username: "a:b", password: "c" } },
       "/api/auth/username",
     ],
-    ...["Host", "Cookie", "Content-Length", "Transfer-Encoding", "X-Forwarded-For", "a b", ""].map(
+    ...["Host", "Cookie", "Content-Length", "Idempotency-Key", "X-Forwarded-For", "a b", ""].map(
       (name): [string, Record<string, unknown>, string] => [
         `the header "${name}" for its key`,
         { auth: { type: "header", name, value: "v" } },
         "/api/auth/name",
       ],
     ),
+    ...["X-Authenticated-User", "X-SSL-Client-Verify", "X-User", "X-Override-URL", "X-Scheme"].map(
+      (name): [string, Record<string, unknown>, string] => [
+        `a proxy's "${name}" for its key`,
+        { auth: { type: "header", name, value: "v" } },
+        "/api/auth/name",
+      ],
+    ),
+    ...["Authorization", "Host", "X-User", "a b"].map(
+      (name): [string, Record<string, unknown>, string] => [
+        `"${name}" for its repeats`,
+        { idempotency_header: name },
+        "/api/idempotency_header",
+      ],
+    ),
+    [
+      "one header for both",
+      { auth: { type: "header", name: "X-Key", value: "v" }, idempotency_header: "x-key" },
+      "/api/idempotency_header",
+    ],
     ["too short a time", { timeout_ms: 99 }, "/api/timeout_ms"],
     ["too long a time", { timeout_ms: 30_001 }, "/api/timeout_ms"],
     ["no attempt", { retry: { max_attempts: 0 } }, "/api/retry/max_attempts"],
@@ -187,6 +208,7 @@ describe("the API section of a service", () => {
       BASE_URL: "https://rowhouse.test",
       PASSWORD_SCRYPT_LN: "14",
       LOG_LEVEL: "info",
+      ANONYMOUS_PER_MINUTE: "120",
     });
     const add = (base_url: string) => {
       const slug = fresh("production");
@@ -206,6 +228,14 @@ describe("the API section of a service", () => {
 describe("a service's credential", () => {
   const put = (service: CalledService, api: Record<string, unknown>) =>
     service.ask("PUT", "", { api: { base_url: BASE, ...api } });
+
+  it.each(["X-Auth-Token", "X-Auth-Key", "X-Client-Secret", "X-User-Token", "X-Api-Key"])(
+    "may be in the header %s",
+    async (name) => {
+      const reply = await post({ base_url: BASE, auth: { type: "header", name, value: "v" } });
+      expect(reply.status, reply.text).toBe(201);
+    },
+  );
 
   it("stays where a change does not name it: path, times and names are no other origin", async () => {
     const service = await addCalled(acme, { base_url: BASE, auth: bearer });

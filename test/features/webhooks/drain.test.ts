@@ -214,7 +214,7 @@ describe("a doorbell", () => {
     await move("activate");
     expect(rung(house)).toEqual([
       [DRAIN, {}, 0],
-      ["destinations.deliver", {}, 0],
+      ["deliveries destinations.deliver", {}, 0],
     ]);
     await house.drain(fine);
     expect(await statusOf(house, [before, during])).toEqual(["completed", "completed"]);

@@ -52,7 +52,7 @@ describe("an event whose handler calls a service", () => {
   const addService = (api: object) => addCalled(house.tenant, { ...ONCE, ...api });
 
   it("takes effect when the service has answered, which gets its id as idempotency key", async () => {
-    const service = await addService({});
+    const service = await addService({ idempotency_header: "Idempotency-Key" });
     const [id, place] = [await house.accept(fresh("evt")), fresh("told")];
     await house.drain(calling(service, `/echo/${place}`));
     expect(await house.event(id)).toMatchObject({ status: "completed", attempts: 1 });
@@ -155,9 +155,12 @@ describe("an event whose handler calls a service", () => {
     expect((await house.event(id)).status).toBe("completed");
   });
 
-  it("waits where the rate of the service is reached", async () => {
+  it.each<[string, ProblemCode]>([
+    ["the rate of the service is reached", "quota-exceeded"],
+    ["too many calls are under way", "overloaded"],
+  ])("waits where %s", async (_, code) => {
     const id = await house.accept(fresh("evt"));
-    await house.drain(throwing("quota-exceeded", 1));
+    await house.drain(throwing(code, 1));
     expect(await house.event(id)).toMatchObject({ status: "pending", attemptsLeft: 2 });
     expect(await dueIn(house, id)).toBe(3_500);
     clock.pass(HOUR);
@@ -248,7 +251,7 @@ describe("an event whose handler calls a service", () => {
     },
   );
 
-  it.each<ProblemCode>(["database-unavailable", "outcome-unknown", "overloaded", "not-ready"])(
+  it.each<ProblemCode>(["database-unavailable", "outcome-unknown", "not-ready"])(
     "loses its lease for %s, which is ours",
     async (code) => {
       const id = await house.accept(fresh("evt"));

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import type { CircuitBreaker } from "../../../src/platform/breaker/circuit-breaker.ts";
 import {
@@ -233,6 +233,34 @@ describe("an object that does not answer", () => {
     expect(entries).toHaveLength(1);
   });
 
+  it("keeps nobody waiting for longer than half a second, and its loss is logged", async () => {
+    const { promise: answer, reject } = Promise.withResolvers<never>();
+    const real = caller();
+    const permit = await acquire(real, ref(), CALL_MS);
+    const slow = caller();
+    const objects = { ...slow.objects, ask: () => answer };
+    const reporting = await acquire({ ...slow, objects }, ref(), CALL_MS);
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    let isOver = false;
+    const { entries } = await captureLogs(async () => {
+      const ended = reporting.report("failure", 5).then(() => {
+        isOver = true;
+      });
+      await vi.advanceTimersByTimeAsync(499);
+      expect(isOver).toBe(false);
+      await vi.advanceTimersByTimeAsync(1);
+      await ended;
+      reject(new Error("lost"));
+      await answer.catch(() => {});
+      await Promise.resolve();
+    });
+    expect(entries.map(({ message }) => message)).toEqual([
+      "A circuit breaker is slow to take a report.",
+      "A circuit breaker does not answer; calls go ahead.",
+    ]);
+    await permit.report("success", 5);
+  });
+
   it("makes nobody forget that it was open", async () => {
     const ctx = caller(failing(() => true, "before", false));
     await call(caller(), "success");
@@ -260,8 +288,7 @@ describe("an object that does not answer", () => {
     const shown: unknown = await breakerView(ctx, ref()).catch((error) => error);
     expect(shown).toMatchObject({ code: "not-ready" });
     const order = { mode: "forced_open", version: 3 } as const;
-    const { result, entries } = await captureLogs(() => tellOrder(ctx, ref(order)));
-    expect(result).toMatchObject({ state: "forced_open", order_version: 3 });
+    const { entries } = await captureLogs(() => tellOrder(ctx, ref(order)));
     expect(entries).toHaveLength(1);
     await refusedFor(ctx, order);
   });

@@ -1,4 +1,4 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, it, vi } from "vitest";
 import type { CircuitBreaker } from "../../../src/platform/breaker/circuit-breaker.ts";
 import { BREAKER_DEFAULTS, BREAKER_STATES } from "../../../src/platform/breaker/index.ts";
@@ -11,6 +11,7 @@ import {
   type Subject,
 } from "../../support/breaker-commands.ts";
 import { MINUTE, SECOND, standingClock } from "../../support/clock.ts";
+import { evict } from "../../support/evict.ts";
 import { showFigures } from "../../support/figures.ts";
 import { holds } from "../../support/property.ts";
 import { bindings, DEEP } from "../../support/worker.ts";
@@ -41,7 +42,7 @@ function objectSubject(): Subject & { readonly evictions: () => number } {
     },
     async evict() {
       evictions += 1;
-      await evictDurableObject(stub);
+      await evict(stub);
     },
     acquire: (call) => breaker.acquire(call),
     report: (call) => breaker.report(call),
@@ -78,9 +79,13 @@ describe("the object", () => {
     await holds(
       "breaker object against the reference",
       [breakerOptions, breakerLives(100, true)],
-      async (options, life) => {
+      async (options, commands) => {
         const subject = objectSubject();
-        await live(newLife(options, transitions), subject, life);
+        const life = newLife(options, transitions);
+        // Who only looks leaves nothing behind: its time begins with the first call.
+        subject.setTime(life.now);
+        await subject.acquire({ ...RULES, options, id: "first", callMs: CALL_MS });
+        await live(life, subject, commands);
         evictions += subject.evictions();
       },
       TRACES,
@@ -124,7 +129,7 @@ describe("the object", () => {
     clock.pass(CALL_MS + REPORT_MS - 1);
     expect((await ask("e")).isPermitted).toBe(false);
     clock.pass(1);
-    await evictDurableObject(stub);
+    await evict(stub);
     const { epoch, isPermitted } = await ask("f");
     expect(isPermitted).toBe(true);
     // What comes back after all comes too late to count.
@@ -135,6 +140,15 @@ describe("the object", () => {
       half_open_permits_in_use: 1,
     });
   });
+});
+
+it("that is only looked at is not written down", async () => {
+  const { stub, breaker } = newBreaker();
+  const kept = () => runInDurableObject(stub, (_, { storage }) => [...storage.kv.list()].length);
+  expect(await breaker.view(RULES)).toMatchObject({ state: "closed", order_version: 0 });
+  expect(await kept()).toBe(0);
+  await breaker.view({ ...RULES, order: { mode: "forced_open", version: 1 } });
+  expect(await kept()).toBe(1);
 });
 
 describe("an eviction", () => {
@@ -150,7 +164,7 @@ describe("an eviction", () => {
     }
     const before = await breaker.view(rules);
     expect(before.state).toBe(state);
-    await evictDurableObject(stub);
+    await evict(stub);
     clock.pass(1);
     // Not told again what was ordered.
     const after = await breaker.view(RULES);

@@ -80,10 +80,10 @@ test.for(COSTS)(
     const perRequest = outcome.questions / outcome.requests;
     expect(outcome.most).toBeLessThanOrEqual(limit);
     expect(perRequest).toBeLessThanOrEqual(most);
-    // At exactly the limit refusals are so few that chance rules; in a flood they are what costs.
+    // At just the limit refusals are few, so that chance has its part; in a flood they are what costs.
     const perRefusal = outcome.refusals / Math.max(1, refused);
-    if (refused > outcome.requests / 2) expect(perRefusal).toBeLessThanOrEqual(0.01);
-    expect(outcome.refusals).toBeLessThanOrEqual(Math.max(outcome.requests / 1_000, refused / 100));
+    const share = refused > outcome.requests / 2 ? 0.01 : 0.015;
+    expect(outcome.refusals).toBeLessThanOrEqual(5 + refused * share);
     showFigures(
       task,
       `rate limiter, 1,000/s, limit ${limit}/min, ${users} users, ${isolates} isolates: ` +

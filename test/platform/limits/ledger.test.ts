@@ -1,6 +1,20 @@
 import { expect, test } from "vitest";
-import { type Account, type Ask, lendAll } from "../../../src/platform/limits/account.ts";
-import { counted } from "../../../src/platform/limits/ledger.ts";
+import {
+  type Account,
+  type Ask,
+  HOSTS_APART_MS,
+  lendAll,
+  loaded,
+} from "../../../src/platform/limits/account.ts";
+import {
+  counted,
+  DRIFT,
+  emptyLedger,
+  forget,
+  lend,
+  settle,
+  spend,
+} from "../../../src/platform/limits/ledger.ts";
 
 const MINUTE = 60_000;
 const START = 1_000_000;
@@ -105,9 +119,71 @@ test("those who are refused on a large policy come back one after another", () =
 test("a clock that is set back frees nothing", () => {
   const accounts = new Map<string, Account>();
   for (let nth = 0; nth < 5; nth++) lendOf(accounts, ask());
-  expect(lendOf(accounts, ask(), START - 10 * MINUTE)).toBeUndefined();
+  expect(lendOf(accounts, ask(), START - MINUTE)).toBeUndefined();
   // Otherwise this lease would have come to its end long before its time.
   expect(accounts.get("tenant")?.latest).toBe(START);
+});
+
+/** A window of which a step is 100 ms, so that it shows when a time is not rounded up. */
+const ROUND = { limit: 1_000, windowMs: 51_200 };
+
+test("a token counts for a window by the fastest of clocks, whatever part of a ms it hides", () => {
+  const state = emptyLedger();
+  spend(state, ROUND, 100_000, 3);
+  const byTheFastest = 100_000 + ROUND.windowMs * (1 + DRIFT);
+  // A moment is up to 1 ms later than its reading: the first by so much, the last by nothing.
+  forget(state, ROUND, byTheFastest + 1);
+  expect(counted(state)).toBe(3);
+  forget(state, ROUND, byTheFastest + 2);
+  expect(counted(state)).toBe(0);
+});
+
+test("what the slowest of clocks says was spent is not taken to be earlier than it was", () => {
+  const state = emptyLedger();
+  lend(state, ROUND, { id: "lease", tokens: 9, from: 100_000, endsAt: 125_600 });
+  // By the object's clock at least 20,020 ms have passed when the holder's shows 20,000 of them.
+  settle(state, ROUND, 130_000, { id: "lease", spent: [{ afterMs: 20_000, tokens: 4 }] });
+  expect(state.spent).toEqual([{ at: 120_100, tokens: 4 }]);
+});
+
+test("what another instance wrote counts longer by as much as hosts' clocks are apart", () => {
+  const accounts = new Map<string, Account>();
+  const lent = ask();
+  lendOf(accounts, lent);
+  lendOf(accounts, ask({ returns: [{ id: lent.id, spent: [{ afterMs: 0, tokens: 1 }] }] }));
+  const account = accounts.get("tenant");
+  if (!account) throw new Error("There is no account.");
+  const written = structuredClone({ account, writtenBy: "one" });
+  expect(loaded(structuredClone(written), "one")).toEqual(account);
+  const moved = loaded(structuredClone(written), "other");
+  const times = ({ leases, spent }: Account) => [
+    ...leases.flatMap(({ from, endsAt }) => [from, endsAt]),
+    ...spent.map(({ at }) => at),
+  ];
+  expect(times(moved)).toEqual(times(account).map((time) => time + HOSTS_APART_MS));
+  expect(times(moved)).toHaveLength(3);
+});
+
+test("a clock that was far ahead once does not refuse until it has come so far again", () => {
+  const accounts = new Map<string, Account>();
+  const day = 24 * 60 * MINUTE;
+  for (let nth = 0; nth < 5; nth++) lendOf(accounts, ask(), START + day);
+  // What was lent is no older for that, and counts for a window yet.
+  expect(lendOf(accounts, ask(), START)).toBeUndefined();
+  const retryInMs = retryOf(accounts, ask(), START);
+  expect(retryInMs).toBeGreaterThan(MINUTE);
+  expect(retryInMs).toBeLessThan(2 * MINUTE);
+  expect(lendOf(accounts, ask(), START + MINUTE)).toBeUndefined();
+  expect(lendOf(accounts, ask(), START + retryInMs)?.tokens).toBe(1);
+});
+
+test("each account has its own time: one that is ahead makes the others no older", () => {
+  const accounts = new Map<string, Account>();
+  const policy = { limit: 1, windowMs: 1_000 };
+  lendOf(accounts, ask({ key: "ahead" }), START + 30_000);
+  expect(lendOf(accounts, ask({ key: "other", policy }), START)?.tokens).toBe(1);
+  const both = [ask({ key: "ahead" }), ask({ key: "other", policy })];
+  expect(lendAll(accounts, both, START + 1)).toMatchObject({ refusals: [{ key: "other" }] });
 });
 
 test("the rows of an account stay few, however many leases are lost", () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Account, type Ask, lendAll } from "../../../src/platform/limits/account.ts";
 import { takeFrom, type Verdict } from "../../../src/platform/limits/lease-client.ts";
-import type { Policy } from "../../../src/platform/limits/ledger.ts";
+import { DRIFT, type Policy } from "../../../src/platform/limits/ledger.ts";
 import type { Limit, Purse } from "../../../src/platform/limits/purses.ts";
 import { createLru } from "../../../src/platform/lru.ts";
 import { showFigures } from "../../support/figures.ts";
@@ -14,6 +14,9 @@ function limit(key: string, policy: Policy): Limit {
 }
 
 const SMALL = limit("tenant", { limit: 5, windowMs: 10_000 });
+
+/** Leases last half of this window while it is hardly used, and steps of it are 100 ms. */
+const HALF = limit("tenant", { limit: 10_000, windowMs: 51_200 });
 
 /** An object and an isolate beside it, with one clock that the test sets. */
 function house() {
@@ -214,4 +217,17 @@ test("two isolates together get no more than there is", async () => {
     admitted += verdict.admitted ? 1 : 0;
   }
   expect(admitted).toBe(5);
+});
+
+test("a lease is over here before it is over for the object, be this clock the slower one", async () => {
+  const { seen, take } = house();
+  await take([HALF]);
+  const lifeMs = 25_600;
+  // Nobody lends another.
+  seen.silent = true;
+  seen.now += lifeMs * (1 - 2 * DRIFT) - 1;
+  expect(await take([HALF])).toMatchObject({ admitted: true, unheard: false });
+  // The object's clock shows the end now if it is as fast as this one is slow.
+  seen.now += 1;
+  expect((await take([HALF])).unheard).toBe(true);
 });

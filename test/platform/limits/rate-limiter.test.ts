@@ -1,9 +1,16 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import type { Account, Ask } from "../../../src/platform/limits/account.ts";
+import {
+  type Ask,
+  HOSTS_APART_MS,
+  type StoredAccount,
+} from "../../../src/platform/limits/account.ts";
 import { takeFrom } from "../../../src/platform/limits/lease-client.ts";
+import { emptyLedger } from "../../../src/platform/limits/ledger.ts";
 import type { Limit, Purse } from "../../../src/platform/limits/purses.ts";
+import type { RateLimiter } from "../../../src/platform/limits/rate-limiter.ts";
 import { createLru, type Lru } from "../../../src/platform/lru.ts";
+import { evict } from "../../support/evict.ts";
 import { showFigures } from "../../support/figures.ts";
 import { mostInAnyWindow } from "../../support/limit-oracle.ts";
 import { seededRandom } from "../../support/random.ts";
@@ -73,7 +80,7 @@ test("20 clients at once, in real time, and an object that is evicted: nothing o
     (async () => {
       while (isRunning()) {
         await scheduler.wait(700);
-        await evictDurableObject(stub);
+        await evict(stub);
       }
     })(),
   ]);
@@ -95,15 +102,19 @@ test("an object that is evicted goes on where it was", async () => {
   const stub = limiter("evicted");
   for (let nth = 0; nth < 5; nth++)
     expect(await stub.lend([ask("tenant")])).toHaveProperty("leases");
-  await evictDurableObject(stub);
+  await evict(stub);
   expect(await stub.lend([ask("tenant")])).toHaveProperty("refusals");
+});
+
+test("an object that has ended by itself counts as evicted", async () => {
+  await evict(limiter("never woken"));
 });
 
 test("a lease lent before an eviction comes back after it", async () => {
   const stub = limiter("returned");
   const lent = ask("tenant");
   await stub.lend([lent]);
-  await evictDurableObject(stub);
+  await evict(stub);
   const returns = [{ id: lent.id, spent: [] }];
   expect(await stub.lend([ask("tenant", { returns })])).toMatchObject({
     leases: [{ remaining: 4 }],
@@ -124,16 +135,53 @@ test("accounts on which nothing counts are thrown away, others are kept", async 
   expect(await keys()).toEqual(["gone", "given-back", "kept"].sort());
   // A lease lasts a second at least; it is put into the past instead of waiting for it.
   await runInDurableObject(stub, (_, { storage }) => {
-    const gone = storage.kv.get<Account>("gone");
-    const leases = gone?.leases.map((lease) => ({ ...lease, endsAt: Date.now() - SECOND }));
-    storage.kv.put("gone", { ...gone, leases, latest: 0 });
+    const gone = storage.kv.get<StoredAccount>("gone");
+    if (!gone) throw new Error("There is no account.");
+    const { account } = gone;
+    const leases = account.leases.map((lease) => ({ ...lease, endsAt: Date.now() - SECOND }));
+    storage.kv.put("gone", { ...gone, account: { ...account, leases } });
   });
-  await evictDurableObject(stub);
+  await evict(stub);
   expect(await runDurableObjectAlarm(stub)).toBe(true);
   expect(await keys()).toEqual(["kept"]);
   // As long as something is kept there is a next time.
   expect(await runInDurableObject(stub, (_, { storage }) => storage.getAlarm())).not.toBeNull();
   expect(await stub.lend([ask("kept")])).toMatchObject({ leases: [{ remaining: 3 }] });
+});
+
+test("between two pages of accounts that are thrown away, others have their turn", async () => {
+  const stub = limiter("pages");
+  await runInDurableObject(stub, async (object: RateLimiter, { storage }) => {
+    const account = { ...emptyLedger(), policy: { limit: 1, windowMs: 1 }, latest: 0, waiting: [] };
+    for (let nth = 0; nth < 2_500; nth++) {
+      storage.kv.put<StoredAccount>(`past-${nth}`, { account, writtenBy: "another" });
+    }
+    const left = () => [...storage.kv.list()].length;
+    const tidied = object.alarm();
+    expect(left()).toBe(1_500);
+    expect(await object.lend([ask("now")])).toHaveProperty("leases");
+    expect(left()).toBe(1_501);
+    await tidied;
+    expect(left()).toBe(1);
+  });
+});
+
+test("an instance counts what another wrote for longer, and what it wrote itself does not", async () => {
+  const stub = limiter("hosts");
+  const lent = ask("tenant");
+  await stub.lend([lent]);
+  const look = () =>
+    runInDurableObject(stub, (_, { storage }) => storage.kv.get<StoredAccount>("tenant"));
+  const end = (stored: StoredAccount | undefined) =>
+    stored?.account.leases.find(({ id }) => id === lent.id)?.endsAt;
+  const first = await look();
+  await stub.lend([ask("tenant")]);
+  expect(end(await look())).toBe(end(first));
+  await evict(stub);
+  await stub.lend([ask("tenant")]);
+  const moved = await look();
+  expect(end(moved)).toBe((end(first) ?? 0) + HOSTS_APART_MS);
+  expect(moved?.writtenBy).not.toBe(first?.writtenBy);
 });
 
 test("an object without accounts goes to sleep for good", async () => {

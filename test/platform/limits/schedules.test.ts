@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { lendAll } from "../../../src/platform/limits/account.ts";
-import { forget, stepOf } from "../../../src/platform/limits/ledger.ts";
+import { counted, forget, stepOf } from "../../../src/platform/limits/ledger.ts";
 import { showFigures } from "../../support/figures.ts";
+import { pressingSchedule } from "../../support/limit-pressing.ts";
 import { randomSchedule, shrink } from "../../support/limit-random.ts";
 import { runSchedule, type Schedule } from "../../support/limit-schedules.ts";
 import { type Random, seededRandom } from "../../support/random.ts";
@@ -9,6 +10,8 @@ import { DEEP } from "../../support/worker.ts";
 
 const SCHEDULES = DEEP ? 100_000 : 2_000;
 const PATIENT = { timeout: DEEP ? 7_200_000 : 300_000 };
+/** One in so many schedules presses on the end of a window. */
+const PRESSING = 3;
 /** Schedules within which a planted error must be found. */
 const ENOUGH = 2_000;
 
@@ -20,7 +23,8 @@ async function firstOver(
   see: (outcome: Awaited<ReturnType<typeof runSchedule>>) => void = () => {},
 ): Promise<{ nth: number; schedule: Schedule; over: readonly string[] } | null> {
   for (let nth = 0; nth < count; nth++) {
-    const schedule = randomSchedule(random.fork(nth));
+    const make = nth % PRESSING === 0 ? pressingSchedule : randomSchedule;
+    const schedule = make(random.fork(nth));
     const outcome = await runSchedule(schedule, lend);
     see(outcome);
     if (outcome.over.length === 0) continue;
@@ -57,6 +61,15 @@ const PLANTED: Readonly<Record<string, typeof lendAll>> = {
     const loan = lendAll(accounts, asks, now);
     if (!("leases" in loan)) return loan;
     return { leases: loan.leases.map((lease) => ({ ...lease, tokens: lease.tokens + 1 })) };
+  },
+  "one token too many where few are left": (accounts, asks, now) => {
+    const wrong = asks.map((ask) => {
+      const account = accounts.get(ask.key);
+      const { limit, windowMs } = ask.policy;
+      const left = limit - (account ? counted(account) : 0);
+      return 0 < left && left < 3 ? { ...ask, policy: { limit: limit + 1, windowMs } } : ask;
+    });
+    return lendAll(accounts, wrong, now);
   },
   "a window that ends one step early": (accounts, asks, now) => {
     for (const { key, policy } of asks) {

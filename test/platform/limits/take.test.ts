@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type Limit, refusedFor, take } from "../../../src/platform/limits/index.ts";
 import { createObjects, type Objects } from "../../../src/platform/objects.ts";
 import { createLogger } from "../../../src/platform/observe/logger.ts";
@@ -61,6 +61,48 @@ test("a silent object is one warning, a little that is admitted, and no word abo
   expect(lines[0]).toContain("warn ");
   expect(lines[0]).toContain("rate limiter silent");
   expect(lines[0]).toContain("The object hangs.");
+});
+
+test("while the object is silent, who is held to a limit is so too, but for one at a time", async () => {
+  const account = fresh();
+  let asked = 0;
+  const { ctx } = context({
+    ...createObjects(bindings, createMeter()),
+    ask: () => {
+      asked += 1;
+      return Promise.reject(new Error("The object hangs."));
+    },
+  });
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    expect(refusedFor(account, FEW)).toBe(0);
+    await take(ctx, account, [FEW]);
+    let passed = 0;
+    for (let nth = 0; nth < 600; nth++) {
+      vi.setSystemTime(Date.now() + 10);
+      const waitMs = refusedFor(account, FEW);
+      expect(waitMs).toBeLessThanOrEqual(1_000);
+      if (waitMs > 0) continue;
+      passed += 1;
+      // Every second one of those who pass turns out to be no failure, and asks nothing.
+      if (passed % 2) await take(ctx, account, [FEW]);
+    }
+    // A second of silence after each question, half a second after each who asked none.
+    expect([passed, asked]).toEqual([7, 5]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("looking whether somebody is refused drives out nobody who is known", async () => {
+  const account = fresh();
+  const { ctx, meter } = context();
+  for (let nth = 0; nth < 3; nth++) await take(ctx, account, [FEW]);
+  const calls = meter.objectCalls;
+  // More than an isolate keeps.
+  for (let nth = 0; nth < 10_100; nth++) refusedFor(account, { ...FEW, key: `made-up-${nth}` });
+  expect(await take(ctx, account, [FEW])).toMatchObject({ admitted: false });
+  expect(meter.objectCalls).toBe(calls);
 });
 
 test("no limits let everybody through", async () => {

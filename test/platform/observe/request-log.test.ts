@@ -4,6 +4,7 @@ import type { Bindings } from "../../../src/env.ts";
 import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
 import { traceIdOf } from "../../../src/platform/observe/trace.ts";
 import { brokenControl, brokenTenant } from "../../support/broken.ts";
+import { addCalled, servers } from "../../support/called-services.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import {
   addUser,
@@ -159,6 +160,27 @@ describe("the request log", () => {
     });
     const down = await lineOf("GET", url, { token }, await brokenTenant(acme.slug));
     expect(down.line.status).toBe(503);
+  });
+
+  it("notes what a called service is at fault for, and raises no alarm", async () => {
+    const service = await addCalled(acme, {
+      base_url: servers().dead,
+      retry: { max_attempts: 1 },
+      breaker: { minimum_calls: 1 },
+    });
+    const url = `${acme.api}/services/${service.slug}/requests`;
+    const body = { method: "GET", path: "/" };
+    for (const [status, code] of [
+      [502, "downstream-unreachable"],
+      [503, "circuit-open"],
+    ] as const) {
+      const { line, entries } = await lineOf("POST", url, { token: acme.admin.token, body });
+      expect(line.status).toBe(status);
+      expect(entries.filter(({ level }) => level === "error")).toEqual([]);
+      const notes = entries.filter(({ message }) => message === "called service failed");
+      expect(notes).toMatchObject([{ level: "info", code, request_id: line.request_id }]);
+      expect(JSON.stringify(notes)).not.toContain("stack");
+    }
   });
 
   it("tells faults without the values of the query that failed", async () => {

@@ -11,6 +11,7 @@ const settings = (ENVIRONMENT: string, BASE_URL: string) =>
     BASE_URL,
     PASSWORD_SCRYPT_LN: "14",
     LOG_LEVEL: "info",
+    ANONYMOUS_PER_MINUTE: "120",
   } as Bindings);
 
 const PRODUCTION = settings("production", "https://rowhouse.example");

@@ -111,6 +111,26 @@ describe("an answer is nobody else's", () => {
     expect(await isKept(fresh, {}, second)).toBe(false);
   });
 
+  it("and the credential is no part of what is kept", async () => {
+    const request = { ...CACHED, credential: ["x-api-key", "canary-secret"] as const };
+    const varying = [...fresh, "vary: x-api-key"];
+    expect(await isKept(varying, request, { ...request, credential: ["x-api-key", "b"] })).toBe(
+      true,
+    );
+    const cache = createAnswerCache();
+    const place = newPlace();
+    const kept: string[] = [];
+    const remember: typeof cache.remember = (owner, asked, reply) => {
+      kept.push(JSON.stringify([owner, [...asked.headers], [...reply.headers]]));
+      cache.remember(owner, asked, reply);
+    };
+    const means = { cache: { ...cache, remember } };
+    await place.call(caller(), keeping(place, ...varying), { request, means });
+    expect(kept).toHaveLength(1);
+    expect(kept[0]).not.toContain("canary-secret");
+    expect((await place.seen())[0]?.headers["x-api-key"]).toBe("canary-secret");
+  });
+
   it("not another tenant's, service's or URL's", async () => {
     const place = newPlace();
     const other = newPlace();
@@ -167,7 +187,13 @@ describe("a change", () => {
     await ask("GET", url);
     const owner = JSON.stringify([ctx.realm.id, place.line.key]);
     const change = { method: "PUT", url, headers: new Headers(), body: null, repeatable: true };
-    const reply = { status, headers: new Headers(), body: new Uint8Array(), redirected: false };
+    const reply = {
+      status,
+      headers: new Headers(),
+      body: new Uint8Array(),
+      redirected: false,
+      isCut: false,
+    };
     cache.remember(owner, { ...change, ...CACHED }, reply);
     expect((await ask("GET", url)).answer?.cached).toBe(kept);
   });
@@ -192,6 +218,7 @@ describe("what is kept is bounded", () => {
     headers: new Headers({ "cache-control": "max-age=60", ...extra }),
     body: new Uint8Array(bytes),
     redirected: false,
+    isCut: false,
   });
   const get = (name: string, headers: Record<string, string> = {}): OutboundRequest => ({
     method: "GET",
@@ -236,6 +263,12 @@ describe("what is kept is bounded", () => {
     expect(has("a")).toBe(true);
     cache.remember("one", get("b"), reply(40_001));
     expect(has("b")).toBe(false);
+  });
+
+  it("to whole answers", () => {
+    const { cache, has } = filled(10, "a");
+    cache.remember("one", get("b"), { ...reply(10), isCut: true });
+    expect(["a", "b"].filter(has)).toEqual(["a"]);
   });
 
   it("in variants of one URL", () => {

@@ -61,19 +61,39 @@ describe("redirects that are followed", () => {
     expect(then?.headers).toMatchObject({ ...SECRETS, "content-type": "application/json" });
   });
 
+  it("take no body to another origin: it was meant for the service", async () => {
+    const ctx = caller();
+    for (const status of ["307", "308"]) {
+      const place = newPlace();
+      const to = place.url("echo", {}, inject("misbehaving").second).href;
+      const { failure } = await place.call(ctx, place.url("redirect", { status, to }), {
+        request: posting(),
+      });
+      expect([failure?.code, failure?.message]).toEqual([
+        "downstream-answer",
+        "The service redirects a request with a body to another origin.",
+      ]);
+      expect(await place.seen()).toHaveLength(1);
+    }
+  });
+
   it.each([302, 307])("%i takes no credential to another origin, nor back", async (status) => {
     const place = newPlace();
     const { second } = inject("misbehaving");
     const back = place.url("echo").href;
     const other = place.url("redirect", { status: String(status), to: back }, second).href;
     const url = place.url("redirect", { status: String(status), to: other });
-    const { answer } = await place.call(caller(), url, { request: posting() });
+    const credential = ["x-credential", "canary-secret"] as const;
+    const request = { ...posting(), body: null, credential };
+    const { answer } = await place.call(caller(), url, { request });
     expect(answer?.status).toBe(200);
     const [first, ...later] = await place.seen();
-    expect(first?.headers).toMatchObject(SECRETS);
+    expect(first?.headers).toMatchObject({ ...SECRETS, "x-credential": "canary-secret" });
     expect(later.map(({ server }) => server)).toEqual(["second", "first"]);
     for (const { headers } of later) {
-      for (const name of Object.keys(SECRETS)) expect(headers).not.toHaveProperty(name);
+      for (const name of ["x-credential", ...Object.keys(SECRETS)]) {
+        expect(headers).not.toHaveProperty(name);
+      }
       expect(headers["user-agent"]).toBe("Rowhouse/development");
     }
   });

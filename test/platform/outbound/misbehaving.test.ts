@@ -94,6 +94,28 @@ describe("the cap on an answer", () => {
   });
 });
 
+describe("a line that cuts long answers", () => {
+  it.each([
+    [200, 0],
+    [500, 1],
+  ])("has the status %i and the beginning, and hangs up", async (status, failed) => {
+    const ctx = caller();
+    const place = newPlace({ longAnswers: "cut", maxResponseBytes: 100_000 });
+    const { answer } = await place.call(ctx, place.url("flood", `status=${status}`), {
+      request: { cacheAs: "credential" },
+    });
+    expect([answer?.status, answer?.body.byteLength]).toEqual([status, 100_000]);
+    expect(await place.heard(ctx)).toMatchObject({ calls: 1, failed });
+    const hungUp = async () => expect((await place.seen())[0]?.hungUp).toBe(true);
+    await vi.waitFor(hungUp, { timeout: 30_000 });
+  });
+
+  it("cuts nothing of one that fits", async () => {
+    const place = newPlace({ longAnswers: "cut", maxResponseBytes: 9 });
+    expect((await place.call(caller(), place.url("packed"))).text).toBe("unpacked!");
+  });
+});
+
 describe("what is said of a call that fails", () => {
   const SECRETS = ["secret-path", "secret-query", "secret-header", "secret-body", "secret-place"];
 

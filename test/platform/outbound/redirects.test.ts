@@ -14,6 +14,7 @@ const hop = (method: string): Hop => ({
     "content-language": "en",
     accept: "application/json",
   }),
+  credential: ["x-credential", "four"],
   body: method === "GET" || method === "HEAD" ? null : body,
 });
 
@@ -83,6 +84,7 @@ describe("credentials", () => {
   it("stay with their origin", () => {
     expect(told("/elsewhere")).toContain("authorization");
     expect(told("/elsewhere")).toContain("x-api-key");
+    expect(nextHop(hop("POST"), 302, "/elsewhere")?.credential).toEqual(["x-credential", "four"]);
     expect(told("https://api.example.com:443/elsewhere")).toContain("authorization");
   });
 
@@ -95,5 +97,6 @@ describe("credentials", () => {
   ])("do not go to %s", (location) => {
     expect(told(location)).toEqual(["accept", "content-type"]);
     expect(told(location, 302)).toEqual(["accept"]);
+    expect(nextHop(hop("POST"), 307, location)?.credential).toBeNull();
   });
 });

@@ -246,6 +246,26 @@ describe("a service's rate", () => {
     expect(asks).toBe(before);
   });
 
+  it("is nobody's fault but ours while nobody keeps count", async () => {
+    const real = caller();
+    const ask: typeof real.objects.ask = (kind, ...question) =>
+      kind === "RATE_LIMITER"
+        ? Promise.reject(new Error("silent"))
+        : real.objects.ask(kind, ...question);
+    const ctx = { ...real, objects: { ...real.objects, ask } };
+    const place = newPlace({ ratePerSecond: 100 });
+    const outcomes = [];
+    // A hundredth is let through all the same; the third is refused before anybody is asked.
+    for (let nth = 0; nth < 3; nth++) outcomes.push(await place.call(ctx, place.url("echo")));
+    expect(outcomes.map(({ answer, failure }) => answer?.status ?? failure?.code)).toEqual([
+      200,
+      "overloaded",
+      "overloaded",
+    ]);
+    expect(outcomes[2]?.failure?.options.retryAfter).toBe(1);
+    expect(await place.heard(ctx)).toMatchObject({ calls: 1, failed: 0 });
+  });
+
   it("counts attempts", async () => {
     const place = newPlace({ ratePerSecond: 2 });
     const { means } = steppedMeans();

@@ -31,6 +31,7 @@ describe("base and path", () => {
     ["https://api.example.com/v1", "/a//b/", "https://api.example.com/v1/a//b/"],
     ["https://api.example.com/v1", "/a%2Fb", "https://api.example.com/v1/a%2Fb"],
     ["https://api.example.com/v1", "/100%25", "https://api.example.com/v1/100%25"],
+    ["https://api.example.com/v1", "/1%25ZZ/%25", "https://api.example.com/v1/1%25ZZ/%25"],
     ["https://api.example.com/v1", "/.well-known/x", "https://api.example.com/v1/.well-known/x"],
     ["https://api.example.com/v1", "/a..b/c...", "https://api.example.com/v1/a..b/c..."],
     ["https://api.example.com/v1", "/a;b=1/c", "https://api.example.com/v1/a;b=1/c"],
@@ -81,6 +82,15 @@ describe("a path that is refused", () => {
     ["/..;a=b/v2", CLIMBING],
     ["/..%3b/v2", CLIMBING],
     ["/%2e%2e;/v2", CLIMBING],
+    ["/%25ZZ/%252e%252e/%252e%252e/admin", CLIMBING],
+    ["/a%2f%252e%252e%2f%25", CLIMBING],
+    ["/%25/%252e%252e", CLIMBING],
+    ["/%252/%25252e%25252e", CLIMBING],
+    ["/%25%2532e%25%2532e/v2", CLIMBING],
+    ["/%25zz%255cx", BACKSLASH],
+    ["/%25%250a", CONTROLS],
+    ["/%25c0%25ae", "must be percent-encoded UTF-8"],
+    ["/%25ff/%252e%252e", "must be percent-encoded UTF-8"],
     ["/%2525252525252e", "must not be encoded over and over"],
     ["\\..\\v2", START],
     ["/\\host", BACKSLASH],
@@ -124,7 +134,9 @@ describe("a path that is refused", () => {
 
 /** Pieces from which escapes are made, and letters between them. */
 const piece = fc.constantFrom(
-  ..."/ // .. . %2e %2E %2f %5c \\ ; ? # : @ %25 %00 %0a %c0%ae a b evil.test https:".split(" "),
+  ..."/ // .. . %2e %2E %2f %5c \\ ; ? # : @ %25 %25ZZ %252e %252f %00 %0a %c0%ae a b evil.test https:".split(
+    " ",
+  ),
   "\t",
   "\n",
   "\u0000",
@@ -141,6 +153,13 @@ const base = fc.constantFrom(
   "https://api.example.com/v1/",
   "https://api.example.com:8443/a/b%20c/",
 );
+
+/** As servers do that take every escape by itself, and leave what is none. */
+function leniently(text: string): string {
+  return text.replaceAll(/%([0-9a-f]{2})/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+}
 
 describe("any path", () => {
   it("ends below the base, or is refused", async () => {
@@ -162,11 +181,7 @@ describe("any path", () => {
           const asServer = new URL(seen.replaceAll("\\", "/"), own);
           expect(asServer.origin).toBe(own.origin);
           expect(asServer.pathname.startsWith(`${prefix}/`)).toBe(true);
-          try {
-            seen = decodeURIComponent(seen);
-          } catch {
-            break;
-          }
+          seen = leniently(seen);
         }
       },
       20_000,

@@ -103,7 +103,7 @@ describe("suspending a tenant", () => {
     const rung = () => queues.take().filter(({ body }) => body.slug === slug);
     const both = [
       { queue: "doorbells", body: { job: "webhooks.drain" } },
-      { queue: "doorbells", body: { job: "destinations.deliver" } },
+      { queue: "deliveries", body: { job: "destinations.deliver" } },
     ];
     await asOperator(id, "suspend", well.call);
     expect(rung()).toEqual([]);

@@ -1,6 +1,6 @@
 import type { Policy } from "./ledger.ts";
 
-/** Policies from this limit on are lent in lots; of smaller ones every last token is lent. */
+/** Policies from this limit on are lent many at a time; of smaller ones every last token is lent. */
 const LARGE = 1_000;
 
 export function isLarge({ limit }: Policy): boolean {
@@ -13,8 +13,8 @@ const NEAR = 0.75;
 const FAR_STRETCH = { share: 1 / 2, atMost: 30_000 };
 const NEAR_STRETCH = { share: 1 / 100, atMost: 1_000 };
 /** What one lease takes at most: a share of what is free, and near the limit of the limit. */
-const FAR_LOT = 1 / 32;
-const NEAR_LOT = 1 / 100;
+const FAR_SHARE = 1 / 32;
+const NEAR_SHARE = 1 / 100;
 /** No lease is shorter, in ms: its tokens must reach the one who asked. */
 const SHORTEST = 1_000;
 
@@ -29,7 +29,7 @@ export interface Demand {
 }
 
 /** How many tokens a lease has, and for how long. */
-export interface Lot {
+export interface LeaseSize {
   readonly tokens: number;
   readonly lifeMs: number;
 }
@@ -38,15 +38,15 @@ export interface Lot {
  * Sizes a lease to the rate of its holder: long while usage is low, which spares questions; short
  * near the limit, where what lies idle in one isolate is missing in another.
  */
-export function lotFor(
+export function leaseSize(
   { limit, windowMs }: Policy,
   used: number,
   { rate, need, have }: Demand,
-): Lot {
+): LeaseSize {
   const near = used >= NEAR * limit;
   const { share, atMost } = near ? NEAR_STRETCH : FAR_STRETCH;
   const stretchMs = Math.min(windowMs * share, atMost);
-  const most = near ? limit * NEAR_LOT : (limit - used) * FAR_LOT;
+  const most = near ? limit * NEAR_SHARE : (limit - used) * FAR_SHARE;
   const wanted = Math.ceil((rate * stretchMs) / 1_000) - have;
   return {
     tokens: Math.max(need, Math.min(wanted, Math.floor(most))),
