@@ -21,7 +21,7 @@ export interface Schedule {
   readonly fates: readonly Fate[];
 }
 
-export interface IsolateLife extends Clock {
+interface IsolateLife extends Clock {
   /** How many purses it can keep. */
   readonly purses: number;
   readonly evictedAt: readonly number[];

@@ -294,7 +294,8 @@ describe("bad input", () => {
   });
 
   it("of plain http is refused outside development and tests", async () => {
-    const env = { ENVIRONMENT: "production", BASE_URL: "https://rowhouse.test" };
+    const production = { ENVIRONMENT: "production", BASE_URL: "https://rowhouse.test" };
+    const env = { ...production, ANONYMOUS_PER_MINUTE: "120" };
     const settings = { ...env, PASSWORD_SCRYPT_LN: "14", LOG_LEVEL: "info" };
     const url = `${tenant.api}/destinations`.replace(/^http:/, "https:");
     const token = tenant.admin.token;
