@@ -30,7 +30,7 @@ const KEPT = 10_000;
 /** Unknown hosts kept per isolate. Anybody can make up any number of them. */
 const STRANGERS_KEPT = 1_000;
 /** Slugs of which nothing is known that the registry is asked for at a time. */
-const COLD_AT_ONCE = 20;
+const COLD_AT_ONCE = 100;
 
 interface Known {
   readonly route: TenantRoute;
