@@ -13,6 +13,7 @@ const realm = [
 /** Tables that only tenants have. */
 const business = [
   "./src/features/services/services.tables.ts",
+  "./src/features/destinations/destinations.tables.ts",
   "./src/features/events/events.tables.ts",
   "./src/features/webhooks/webhooks.tables.ts",
 ];

@@ -9,6 +9,7 @@ import { createNotFound } from "./platform/http/not-found.ts";
 import { openDoor } from "./platform/http/open-door.ts";
 import { requestLog } from "./platform/http/request-log.ts";
 import { requestScope } from "./platform/http/request-scope.ts";
+import { limitStrangers, showLimits } from "./platform/limits/middleware.ts";
 import { rootRouters, routers } from "./registry.ts";
 
 /** The HTTP app: what every request passes, in order, and the routers behind it. */
@@ -18,6 +19,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.onError(onError);
   app.use(securityHeaders());
   app.use(requestScope());
+  app.use(showLimits());
   app.use(requestLog());
   app.use(crossOrigin());
   app.use(openDoor());
@@ -27,6 +29,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   });
   for (const router of rootRouters) app.route("/", router);
   for (const router of routers) app.route("/api/v1", router);
+  // What comes so far is for no endpoint.
+  app.use(limitStrangers());
   app.route("/", createReference(app.openAPIRegistry));
   app.notFound(createNotFound(app));
   return app;

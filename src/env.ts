@@ -1,5 +1,8 @@
 import { z } from "zod";
+import type { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
+import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -8,6 +11,22 @@ const integer = (fallback: number, min: number, max: number) =>
 /** An origin as browsers spell it: scheme, host, port if it is not the scheme's own. */
 const isOrigin = (text: string) =>
   /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+
+/** A setting that is written as JSON. */
+function json<T>(schema: z.ZodType<T>, fallback: T) {
+  return z.preprocess((value, ctx) => {
+    if (typeof value !== "string") return value ?? fallback;
+    try {
+      return JSON.parse(value) as unknown;
+    } catch {
+      ctx.addIssue("is not valid JSON");
+      return z.NEVER;
+    }
+  }, schema);
+}
+
+/** What `ADDRESS_GUARD` in wrangler.toml lets through of one address a minute. */
+const GUARD_PER_MINUTE = 1_000;
 
 const Vars = z
   .object({
@@ -20,6 +39,14 @@ const Vars = z
     REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
     REGISTRATIONS_PER_IP_PER_DAY: integer(5, 0, 1_000_000),
     REGISTRATIONS_PER_DAY: integer(200, 0, 1_000_000),
+    /** What the tenants of each plan may use. */
+    PLANS: json<Plans>(Plans, USUAL_PLANS),
+    /** Requests a minute without a token, by address ... */
+    ANONYMOUS_PER_MINUTE: integer(120, 1, 10_000_000),
+    /** ... of which so many may sign in, renew tokens or register ... */
+    SIGN_INS_PER_MINUTE: integer(20, 1, 10_000_000),
+    /** ... and tokens, hosts and signatures of one address that may be wrong. */
+    FAILURES_PER_MINUTE: integer(60, 1, 10_000_000),
     /** Life of an access token in seconds: 1 minute to 24 hours. */
     ACCESS_TOKEN_SECONDS: integer(900, 60, 86_400),
     /** A refresh token dies when unused for so many seconds ... */
@@ -77,6 +104,10 @@ const Vars = z
     path: ["LOG_LEVEL"],
     message: "debug lines hold request bodies: not in production",
   })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.ANONYMOUS_PER_MINUTE <= GUARD_PER_MINUTE, {
+    path: ["ANONYMOUS_PER_MINUTE"],
+    message: `must not be more than the ${GUARD_PER_MINUTE} of ADDRESS_GUARD`,
+  })
   .refine((vars) => vars.WEBHOOK_EVENT_DAYS >= vars.WEBHOOK_PAYLOAD_DAYS, {
     path: ["WEBHOOK_EVENT_DAYS"],
     message: "must not be less than WEBHOOK_PAYLOAD_DAYS",
@@ -95,8 +126,16 @@ export interface Bindings {
   readonly ASSETS: Fetcher;
   /** Tenants with work due. */
   readonly DOORBELLS: Queue;
+  /** Tenants with something to post to other people's servers, which may be slow. */
+  readonly DELIVERIES: Queue;
   /** What failed for good, and doorbells that were rung in vain. */
   readonly DEAD_LETTERS: Queue;
+  /** Accounts of rate limits: an object per tenant, and one per share of all addresses. */
+  readonly RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
+  /** An object per tenant and service or destination. */
+  readonly CIRCUIT_BREAKER: DurableObjectNamespace<CircuitBreaker>;
+  /** A counter of this location alone, in front of the objects that keep addresses. */
+  readonly ADDRESS_GUARD: RateLimit;
   /** The pool (`TENANT_DB_...`) and the raw variables; read through `pool.ts` and {@link settingsOf}. */
   readonly [name: string]: unknown;
 }

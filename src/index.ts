@@ -6,6 +6,9 @@ import { queueJobs, schedules } from "./registry.ts";
 
 const app = createApp();
 
+export { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
+export { RateLimiter } from "./platform/limits/rate-limiter.ts";
+
 export default {
   fetch: app.fetch,
   queue: (batch, env) => consume(queueJobs, batch, env),

@@ -1,6 +1,14 @@
 import { auditRouter } from "./features/audit/index.ts";
 import { authRouter } from "./features/auth/index.ts";
-import { eventsRouter } from "./features/events/index.ts";
+import { breakersRouter, callsRouter } from "./features/calls/index.ts";
+import {
+  deliveriesRouter,
+  destinationJobs,
+  destinationsRouter,
+  retainDeliveries,
+  sweepDeliveries,
+} from "./features/destinations/index.ts";
+import { eventsRouter, findEvent } from "./features/events/index.ts";
 import { healthRouter } from "./features/health/index.ts";
 import { keysRouter } from "./features/keys/index.ts";
 import { registrationRouter, seedTenant } from "./features/registration/index.ts";
@@ -32,7 +40,11 @@ export const routers: readonly Router[] = [
   tenantsRouter,
   auditRouter,
   servicesRouter,
+  callsRouter,
+  breakersRouter,
   eventsRouter,
+  destinationsRouter,
+  deliveriesRouter,
   // Fixed paths stand before the slugs of services.
   inspectRouter,
   replayRouter,
@@ -54,7 +66,10 @@ export const schedules: readonly Schedule[] = [
   { name: "webhooks.sweep", cron: "* * * * *", run: (ctx) => sweep(ctx, "active") },
   { name: "webhooks.sweep_all", cron: "0 * * * *", run: (ctx) => sweep(ctx, "all") },
   { name: "webhooks.retain", cron: "0 * * * *", run: retainEverywhere },
+  { name: "destinations.sweep", cron: "* * * * *", run: (ctx) => sweepDeliveries(ctx, "active") },
+  { name: "destinations.sweep_all", cron: "0 * * * *", run: (ctx) => sweepDeliveries(ctx, "all") },
+  { name: "destinations.retain", cron: "0 * * * *", run: retainDeliveries },
 ];
 
 /** Work that doorbells call a tenant to. */
-export const queueJobs: readonly QueueJob[] = [...webhookJobs];
+export const queueJobs: readonly QueueJob[] = [...webhookJobs, ...destinationJobs(findEvent)];

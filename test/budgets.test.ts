@@ -1,8 +1,9 @@
-/** What a request may cost in trips to the databases and the queues, counted at the bindings. */
+/** What a request may cost in trips to databases, queues and Durable Objects, counted at the bindings. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { addUser, type Caller, newTenant, PASSWORD, type TestTenant } from "./support/client.ts";
 import { showFigures } from "./support/figures.ts";
 import { keptQueues } from "./support/kept-queues.ts";
+import { countedObjects } from "./support/limits.ts";
 import {
   addService,
   eventOf,
@@ -13,6 +14,8 @@ import {
 } from "./support/webhooks.ts";
 import { bindings, firstValue, openWorker, tick, wrapAll } from "./support/worker.ts";
 
+/** Jobs of the hourly cron that visit every tenant. */
+const VISITING = 4;
 /** An isolate believes what it read of a caller, and of a service, for 5 seconds. */
 const COLD_AFTER_MS = 5_001;
 
@@ -48,9 +51,13 @@ describe("the budget of", () => {
         return Reflect.get(target, name).bind(target);
       },
     });
+  const objects = countedObjects();
+  const callsOfObjects = () => Object.values(objects.take()).reduce((sum, calls) => sum + calls, 0);
   const counted = openWorker({
     ...databases,
+    ...objects.bindings,
     DOORBELLS: counting(bindings.DOORBELLS),
+    DELIVERIES: counting(bindings.DELIVERIES),
     DEAD_LETTERS: counting(bindings.DEAD_LETTERS),
   });
   beforeAll(async () => {
@@ -119,6 +126,13 @@ describe("the budget of", () => {
     },
     "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
     "reading events": { warm: 1, method: "GET", path: () => "/events" },
+    "reading destinations": { warm: 1, method: "GET", path: () => "/destinations" },
+    "adding a destination": {
+      warm: 1,
+      method: "POST",
+      path: () => "/destinations",
+      body: () => ({ url: "https://hooks.acme.example/", event_types: ["nothing.ever"] }),
+    },
     "accepting a webhook": {
       ...receiving,
       warm: 1,
@@ -147,14 +161,20 @@ describe("the budget of", () => {
       ...(body ? { body: body() } : {}),
       ...(headers ? { headers: headers() } : {}),
     });
+    let dearest = 0;
     const cost = async () => {
       const sent = await delivery?.();
       const [url, options] = sent
         ? [sent.url, { headers: sent.headers, raw: sent.body }]
         : [`${house.api}${path()}`, optionsOf()];
       Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
+      objects.take();
       const reply = await counted.call(method, url, options);
       const costs = { ...trips };
+      const calls = callsOfObjects();
+      dearest = Math.max(dearest, calls);
+      // Who is turned away takes of the tenant's own limit nothing, and of the sender's one.
+      expect(calls).toBeLessThanOrEqual(1);
       expect(reply.status, reply.text).toBeLessThan(name.startsWith("turning") ? 402 : 300);
       return costs;
     };
@@ -167,13 +187,40 @@ describe("the budget of", () => {
     showFigures(
       task,
       `  cold: ${costs.cold.tenant} tenant, ${costs.cold.control} control;` +
-        ` warm: ${costs.warm.tenant} tenant, ${costs.warm.control} control; queue: ${costs.warm.queue}`,
+        ` warm: ${costs.warm.tenant} tenant, ${costs.warm.control} control; queue: ${costs.warm.queue};` +
+        ` objects: ${dearest} at most`,
     );
     expect(costs).toEqual({
       cold: { tenant: warm + 1, control: 0, queue },
       warm: { tenant: warm, control: 0, queue },
     });
   });
+
+  it.for(["reading one", "accepting a webhook"])(
+    "200 of %s, at 1,000 a second, in calls of objects",
+    async (name, { task }) => {
+      const { method, path, delivery } = budgets[name] as Budget;
+      const one = async () => {
+        const sent = await delivery?.();
+        return sent
+          ? counted.call(method, sent.url, { headers: sent.headers, raw: sent.body })
+          : counted.call(method, `${house.api}${path()}`, { token: house.admin.token });
+      };
+      vi.useFakeTimers({ toFake: ["Date"] });
+      clock += COLD_AFTER_MS;
+      vi.setSystemTime(clock);
+      await one();
+      objects.take();
+      for (let request = 0; request < 200; request++) {
+        clock += 1;
+        vi.setSystemTime(clock);
+        expect((await one()).status).toBeLessThan(300);
+      }
+      const calls = callsOfObjects();
+      showFigures(task, `  ${calls} calls, ${calls / 200} a request`);
+      expect(calls).toBeLessThanOrEqual(20);
+    },
+  );
 
   it("a cron over 10,000 tenants", async ({ task }) => {
     const { CONTROL_DB } = bindings;
@@ -182,20 +229,26 @@ describe("the budget of", () => {
       `INSERT INTO tenants
         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000 - ?1)
         SELECT 'tenant_many_' || n, 'many-' || n, name, plan, cell, 'TENANT_DB_MANY_' || n, state,
-          schema_version, NULL, 1, NULL, 0, 0, 1, NULL FROM tenants, n WHERE slug = ?2`,
+          schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL FROM tenants, n WHERE slug = ?2`,
     )
       .bind(there, house.slug)
       .run();
     const queues = keptQueues();
-    const env = { ...counted.env, DOORBELLS: counting(queues.bindings.DOORBELLS) };
+    const { DOORBELLS, DELIVERIES } = queues.bindings;
+    const env = {
+      ...counted.env,
+      DOORBELLS: counting(DOORBELLS),
+      DELIVERIES: counting(DELIVERIES),
+    };
     Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
     await tick(env, "0 * * * *");
     showFigures(
       task,
-      `  two jobs: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
+      `  ${VISITING} jobs: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
     );
-    // Of two jobs: a hundred pages each, and one look behind the last.
-    expect(trips).toEqual({ tenant: 0, control: 2 * 101, queue: 2 * 100 });
-    expect(queues.take()).toHaveLength(2 * 10_000);
+    // Of each job: a hundred pages, and one look behind the last.
+    expect(trips).toEqual({ tenant: 0, control: VISITING * 101, queue: VISITING * 100 });
+    expect(queues.take()).toHaveLength(VISITING * 10_000);
+    expect(callsOfObjects()).toBe(0);
   });
 });

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { type Bindings, settingsOf } from "../src/env.ts";
+import wrangler from "../wrangler.toml?raw";
 
 const KEY = `one:${"A".repeat(43)}`;
+
+const perMinute = (limit: number) => ({ limit, window_seconds: 60 });
+const PLAN = { tenant: perMinute(1), user: perMinute(1), webhooks: perMinute(1) };
 
 /** What a deployment sets at the least. */
 const LEAST = { BASE_URL: "https://rowhouse.example", CELL: "eu-1", MASTER_KEY: KEY };
@@ -27,6 +31,13 @@ describe("settings", () => {
       REGISTRATION: "closed",
       REGISTRATIONS_PER_IP_PER_DAY: 5,
       REGISTRATIONS_PER_DAY: 200,
+      PLANS: {
+        standard: { tenant: perMinute(600), user: perMinute(300), webhooks: perMinute(3_000) },
+        business: { tenant: perMinute(6_000), user: perMinute(3_000), webhooks: perMinute(30_000) },
+      },
+      ANONYMOUS_PER_MINUTE: 120,
+      SIGN_INS_PER_MINUTE: 20,
+      FAILURES_PER_MINUTE: 60,
       ACCESS_TOKEN_SECONDS: 15 * 60,
       REFRESH_IDLE_SECONDS: 7 * 86_400,
       SESSION_MAX_SECONDS: 30 * 86_400,
@@ -105,12 +116,64 @@ describe("settings", () => {
       { WEBHOOK_PAYLOAD_DAYS: "401" },
       "WEBHOOK_EVENT_DAYS",
     ],
+    ["no anonymous request at all", { ANONYMOUS_PER_MINUTE: "0" }, "ANONYMOUS_PER_MINUTE"],
+    [
+      "more of an address than the counter in front lets through",
+      { ANONYMOUS_PER_MINUTE: "1001" },
+      "ANONYMOUS_PER_MINUTE",
+    ],
+    ["fewer sign-ins than none", { SIGN_INS_PER_MINUTE: "-1" }, "SIGN_INS_PER_MINUTE"],
+    ["half a failure", { FAILURES_PER_MINUTE: "0.5" }, "FAILURES_PER_MINUTE"],
+    ["failures without end", { FAILURES_PER_MINUTE: "10000001" }, "FAILURES_PER_MINUTE"],
+    ["plans that are no JSON", { PLANS: "{standard}" }, "PLANS"],
+    ["plans that are none", { PLANS: "[]" }, "PLANS"],
+    ["no usual plan", { PLANS: JSON.stringify({ gold: PLAN }) }, "PLANS"],
     ["a log level nobody knows", { LOG_LEVEL: "verbose" }, "LOG_LEVEL"],
     ["no master key", { MASTER_KEY: undefined }, "MASTER_KEY"],
     ["a short master key", { MASTER_KEY: "one:AAAA" }, "MASTER_KEY"],
     ["a master key without an id", { MASTER_KEY: "A".repeat(43) }, "MASTER_KEY"],
   ])("%s: refused by name", (_, vars, name) => {
     expect(complaintOf({ ...LEAST, ...vars })).toMatch(new RegExp(`\\b${name}: `));
+  });
+
+  it.each([
+    ["nothing", "tenant", { limit: 0 }, "limit"],
+    ["less than nothing", "user", { limit: -1 }, "limit"],
+    ["half a request", "webhooks", { limit: 0.5 }, "limit"],
+    ["more than ten million", "tenant", { limit: 10_000_001 }, "limit"],
+    ["a text", "tenant", { limit: "600" }, "limit"],
+    ["no window", "user", { window_seconds: 0 }, "window_seconds"],
+    ["more than a day", "webhooks", { window_seconds: 86_401 }, "window_seconds"],
+  ])("a plan of %s is refused with its place", (_, name, change, field) => {
+    const plan = { ...PLAN, [name]: { ...perMinute(1), ...change } };
+    const complaint = complaintOf({ ...LEAST, PLANS: JSON.stringify({ standard: plan }) });
+    expect(complaint).toMatch(new RegExp(`PLANS\\.standard\\.${name}\\.${field}: `));
+  });
+
+  it.each([
+    ["a limit is missing", { standard: { ...PLAN, user: undefined } }],
+    ["a limit is one too many", { standard: { ...PLAN, jobs: perMinute(1) } }],
+    [
+      "a policy has more than it should",
+      { standard: { ...PLAN, user: { ...perMinute(1), x: 1 } } },
+    ],
+    ["a name is none", { standard: PLAN, "Gold!": PLAN }],
+  ])("plans are refused where %s", (_, plans) => {
+    expect(complaintOf({ ...LEAST, PLANS: JSON.stringify(plans) })).toContain("PLANS.");
+  });
+
+  it("plans are one's own, as text or as a table of wrangler's", () => {
+    const plans = { standard: PLAN, gold: { ...PLAN, user: { limit: 5, window_seconds: 10 } } };
+    expect(read({ ...LEAST, PLANS: JSON.stringify(plans) }).PLANS).toEqual(plans);
+    expect(read({ ...LEAST, PLANS: plans }).PLANS).toEqual(plans);
+  });
+
+  it("hold an address to no more than the counter in front of it", () => {
+    const [, guard = ""] = /"ADDRESS_GUARD"[^[]*limit = ([\d_]+), period = 60/.exec(wrangler) ?? [];
+    const most = Number(guard.replaceAll("_", ""));
+    const of = (limit: number) => ({ ...LEAST, ANONYMOUS_PER_MINUTE: String(limit) });
+    expect(read(of(most)).ANONYMOUS_PER_MINUTE).toBe(most);
+    expect(complaintOf(of(most + 1))).toContain("ADDRESS_GUARD");
   });
 
   it("in tests alone hashes may be cheap and logs open", () => {

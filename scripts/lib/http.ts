@@ -1,4 +1,5 @@
 import { type IncomingHttpHeaders, request } from "node:http";
+import { setTimeout } from "node:timers/promises";
 
 /** A request to the local server. */
 export interface Outgoing {
@@ -54,4 +55,23 @@ export function send(outgoing: Outgoing): Promise<Answer> {
     call.on("error", reject);
     call.end(payload);
   });
+}
+
+/** Longest that a rate limit is waited for, in seconds: the window of the limits of an address. */
+const LONGEST_WAIT_SECONDS = 60;
+
+/**
+ * Sends a request and, where a rate limit refuses it, once more when the answer says that it helps.
+ * A locked account is no rate limit: its 429 is an answer.
+ */
+export async function sendPatiently(
+  outgoing: Outgoing,
+  pause: (ms: number) => Promise<unknown> = setTimeout,
+): Promise<Answer> {
+  const answer = await send(outgoing);
+  const seconds = Number(answer.headers["retry-after"]);
+  const isLimited = answer.status === 429 && /\/quota-exceeded"/.test(answer.text);
+  if (!isLimited || !(seconds <= LONGEST_WAIT_SECONDS)) return answer;
+  await pause(seconds * 1_000);
+  return send(outgoing);
 }

@@ -1,4 +1,4 @@
-import { type Answer, send } from "./http.ts";
+import { type Answer, sendPatiently } from "./http.ts";
 
 /** The demo that `npm start` makes. Development only; the password and the secret are in the README. */
 export const DEMO = {
@@ -65,7 +65,7 @@ export async function seed(
 }
 
 async function registerTenant(seeding: Seeding): Promise<void> {
-  const answer = await send({
+  const answer = await sendPatiently({
     port: seeding.port,
     method: "POST",
     path: "/api/v1/auth/register",
@@ -122,7 +122,7 @@ function expectMade(answer: Answer, isNew: boolean | undefined): void {
 function onTenantDoor(port: number, path: string, body: unknown, token?: string): Promise<Answer> {
   const headers = token ? { authorization: `Bearer ${token}` } : undefined;
   const door = `${DEMO.slug}.localhost`;
-  return send({ port, door, method: "POST", path, body, ...(headers ? { headers } : {}) });
+  return sendPatiently({ port, door, method: "POST", path, body, ...(headers ? { headers } : {}) });
 }
 
 function tokenIn(answer: Answer): string {

@@ -1,6 +1,8 @@
 import type { Settings } from "../env.ts";
 import type { Principal, UserPrincipal } from "./access/principal.ts";
 import type { Queues } from "./jobs/queues.ts";
+import type { MetLimits } from "./limits/headers.ts";
+import type { Objects } from "./objects.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { ControlDb, RealmDb, Tenancy, TenantDb } from "./tenancy/index.ts";
 
@@ -41,6 +43,10 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   readonly tenancy: Tenancy;
   /** Where work is left for later. */
   readonly queues: Queues;
+  /** Where what all isolates must agree on is kept: limits, breakers. */
+  readonly objects: Objects;
+  /** Limits that the request has met so far. */
+  readonly metLimits: MetLimits;
   readonly principal: Principal;
   readonly request: RequestFacts;
   /** Id of the realm that the signed-in caller belongs to, when it is not this one. */

@@ -11,10 +11,13 @@ export const ID_PREFIXES = {
   request: "req",
   token: "token",
   service: "service",
+  call: "call",
   secret: "secret",
   webhookEvent: "whevent",
   event: "event",
   lease: "lease",
+  destination: "destination",
+  delivery: "delivery",
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

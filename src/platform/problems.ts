@@ -36,6 +36,8 @@ export const PROBLEMS = {
   "slug-taken": { status: 409, title: "The slug is taken" },
   "email-taken": { status: 409, title: "The e-mail address is taken" },
   "last-admin": { status: 409, title: "A tenant keeps at least one admin" },
+  "service-not-callable": { status: 409, title: "The service cannot be called as it is set up" },
+  "delivery-state": { status: 409, title: "The delivery's state does not allow this" },
   "tenant-state": { status: 409, title: "The tenant's state does not allow this" },
   "idempotency-in-progress": {
     status: 409,
@@ -50,9 +52,35 @@ export const PROBLEMS = {
     status: 422,
     title: "The Idempotency-Key was used for another request",
   },
+  "quota-exceeded": { status: 429, title: "A rate limit is reached" },
   "sign-in-locked": { status: 429, title: "Too many failed sign-ins", retryAfter: 60 },
   "registration-limit": { status: 429, title: "Too many registrations", retryAfter: 3_600 },
   "internal-error": { status: 500, title: "Something went wrong on our side" },
+  "downstream-unreachable": {
+    status: 502,
+    title: "The called service cannot be reached",
+    ours: false,
+  },
+  "downstream-answer": {
+    status: 502,
+    title: "The called service's answer cannot be used",
+    ours: false,
+  },
+  "webhooks-limited": {
+    status: 503,
+    title: "No more webhooks are taken in right now",
+    ours: false,
+  },
+  "circuit-open": {
+    status: 503,
+    title: "The called service is left in peace for now",
+    ours: false,
+  },
+  "downstream-timeout": {
+    status: 504,
+    title: "The called service did not answer in time",
+    ours: false,
+  },
   "not-ready": { status: 503, title: "A part that answers need is down", retryAfter: 5 },
   overloaded: { status: 503, title: "Too busy right now", retryAfter: 1 },
   "database-unavailable": {
@@ -75,6 +103,8 @@ export interface ProblemKind {
   readonly title: string;
   /** Seconds after which trying again helps, where that is always the same. */
   readonly retryAfter?: number;
+  /** Whether a 5xx is a fault of this platform: unless this says otherwise, it is. */
+  readonly ours?: boolean;
   /** What a 401 asks for in `WWW-Authenticate`; a bearer token by default. */
   readonly challenge?: string;
 }
@@ -94,6 +124,8 @@ export interface FailureOptions {
   readonly errors?: readonly FieldError[];
   /** Extra response headers that the standard asks for, such as `Allow`. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Members of this problem's own (RFC 9457, section 3.2). */
+  readonly extensions?: Readonly<Record<string, unknown>>;
   /** For the log only; never shown to the caller. */
   readonly cause?: unknown;
 }

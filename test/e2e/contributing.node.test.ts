@@ -31,6 +31,7 @@ it("compiles as the page says", () => {
     "headcount.routes.ts",
     "index.ts",
     "registry.ts",
+    "handlers.ts",
   ]);
 
   const folder = join(copy, "src", "features", "headcount");
@@ -38,8 +39,10 @@ it("compiles as the page says", () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
   for (const [name, code] of files) {
-    if (name !== "registry.ts") writeFileSync(join(folder, name), code);
+    if (name !== "registry.ts" && name !== "handlers.ts") writeFileSync(join(folder, name), code);
   }
+  const handlers = join(copy, "src", "features", "webhooks", "handlers.ts");
+  writeFileSync(handlers, `${readFileSync(handlers, "utf8")}\n${files.get("handlers.ts") ?? ""}`);
   const sample = files.get("registry.ts") ?? "";
   const [imported] = /^import .*;$/m.exec(sample) ?? [""];
   const [entry] = /^ {2}\w+,$/m.exec(sample) ?? [""];

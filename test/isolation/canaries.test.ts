@@ -9,8 +9,10 @@ import { showFigures } from "../support/figures.ts";
 import { seededRandom } from "../support/random.ts";
 import { DEEP, databaseOf } from "../support/worker.ts";
 import { canariesIn } from "./canary-scan.ts";
+import type { Cast } from "./cast.ts";
 import { settled } from "./houses.ts";
-import { type Cast, FORGED, OWN } from "./steps.ts";
+import { FORGED, OWN } from "./steps.ts";
+import { arrivedAt } from "./steps-destinations.ts";
 import { found, type Home, type Walk } from "./walk.ts";
 
 const TENANTS = 100;
@@ -29,11 +31,18 @@ const WRITTEN = [
   // Of deliveries that were turned away: the slug of their service.
   "audit_log.target",
   "audit_private.data",
+  "deliveries.sample",
+  "deliveries.type",
+  "delivery_attempts.response_text",
+  "destinations.description",
+  "destinations.event_types",
+  "destinations.url",
   "events.metadata",
   "events.source",
   "events.subject",
   "events.type",
   "realm.name",
+  "services.api",
   "services.name",
   "services.slug",
   "services.webhook",
@@ -62,13 +71,24 @@ const MADE = [
   ...columns("audit_sums", "sum_key count"),
   ...columns("commit_marks", "commit_id marked_at"),
   ...columns("d1_migrations", "id name applied_at"),
+  ...columns("deliveries", "id destination_id event_id status attempts tries leases due_at lease"),
+  ...columns("deliveries", "response_status last_error created_at ended_at"),
+  ...columns("delivery_attempts", "delivery_id number lease started_at ended_at outcome"),
+  ...columns("delivery_attempts", "response_status duration_ms error"),
+  ...columns("delivery_drain", "singleton chain chain_until retry_rung_for"),
+  ...columns("destination_secrets", "id destination_id sealed created_at expires_at"),
+  ...columns("destinations", "id status disabled_reason disabled_at failing_since created_at"),
+  ...columns("destinations", "failures failure_counted_at paused_until"),
+  ...columns("destinations", "updated_at version deleted_at"),
   ...columns("devices", "hash user_id created_at last_used_at"),
   ...columns("events", "id source_id occurred_at recorded_at"),
   ...columns("idempotency_keys", "key payload answer expires_at"),
   ...columns("realm", "singleton id status created_at updated_at version registry_version"),
+  ...columns("realm", "plan limits"),
   ...columns("refresh_tokens", "hash session_id generation created_at rotated_at"),
   ...columns("service_secrets", "id service_id sealed created_at"),
   ...columns("services", "id created_at updated_at version"),
+  ...columns("services", "api_credential api_credential_id breaker_mode breaker_version"),
   ...columns("sessions", "id user_id created_at last_used_at idle_at ends_at revoked_at"),
   ...columns("sign_in_failures", "failures window_started_at locks locked_until expires_at"),
   ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
@@ -120,6 +140,12 @@ it(`no answer shows another tenant's canary (${TENANTS} tenants, ${STEPS} steps)
   expect(names.filter((name) => !taken.has(name))).toEqual([]);
 
   for (const home of walk.homes) await settled(home);
+  let sent = 0;
+  for (const home of walk.homes) {
+    const { count, of } = await arrivedAt(home);
+    expect(of).toEqual([home.index]);
+    sent += count;
+  }
   const behind = await lookBehind(walk);
   expect(behind.leaks).toEqual([]);
   expect(behind.marked).toEqual(WRITTEN);
@@ -127,7 +153,7 @@ it(`no answer shows another tenant's canary (${TENANTS} tenants, ${STEPS} steps)
   showFigures(
     task,
     `${TENANTS} tenants, ${STEPS} steps of ${names.length} kinds, ` +
-      `${walk.scan.seen} unique values seen, no leak`,
+      `${walk.scan.seen} unique values seen, ${sent} deliveries sent, no leak`,
   );
 });
 

@@ -3,6 +3,7 @@
  * something, or changes it.
  */
 import { newId } from "../../src/platform/ids.ts";
+import { addCalled } from "../support/called-services.ts";
 import { addUser, type Caller, call, PASSWORD, signIn } from "../support/client.ts";
 import { registrationOf } from "../support/registration.ts";
 import {
@@ -14,6 +15,7 @@ import {
   SECRET,
   type TestService,
 } from "../support/webhooks.ts";
+import { DESTINATION_FIXTURES } from "./fixtures-destinations.ts";
 import type { House } from "./houses.ts";
 
 /** What a request aims at. */
@@ -63,6 +65,12 @@ const withBody = (fixture: Fixture, body: unknown): Fixture => ({
 
 const oneService: Fixture = {
   target: async ({ house }) => ({ params: { slug: (await addService(house.tenant)).slug } }),
+  nowhere: () => ({ params: { slug: fresh("nobodys") } }),
+};
+
+/** A service whose API is called. */
+const oneCalled: Fixture = {
+  target: async ({ house }) => ({ params: { slug: (await addCalled(house.tenant)).slug } }),
   nowhere: () => ({ params: { slug: fresh("nobodys") } }),
 };
 
@@ -119,6 +127,7 @@ const oneReceived = (status: "completed" | "dead_letter"): Fixture => ({
 const newCompany: Fixture = { target: () => ({ body: registrationOf(fresh("company")) }) };
 
 export const FIXTURES: Readonly<Record<string, Fixture>> = {
+  ...DESTINATION_FIXTURES,
   "POST /api/v1/auth/register": newCompany,
   "POST /api/v1/auth/login": {
     target: ({ owner }) => ({ body: { email: owner.email, password: PASSWORD } }),
@@ -173,6 +182,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "GET /api/v1/services/{slug}": oneService,
   "PUT /api/v1/services/{slug}": withBody(oneService, { name: "Changed" }),
   "DEL /api/v1/services/{slug}": oneService,
+  "POST /api/v1/services/{slug}/requests": withBody(oneCalled, {
+    method: "POST",
+    path: "/echo/matrix",
+  }),
+  "GET /api/v1/services/{slug}/breaker": oneCalled,
+  "POST /api/v1/services/{slug}/breaker/open": oneCalled,
+  "POST /api/v1/services/{slug}/breaker/close": oneCalled,
+  "POST /api/v1/services/{slug}/breaker/reset": oneCalled,
   "GET /api/v1/events": filteredBy("source_id", (scene) => receivedId(scene, "completed")),
   "GET /api/v1/events/{id}": {
     target: async (scene) => {

@@ -129,18 +129,21 @@ export function broken(token: string): string {
 }
 
 /**
- * Waits until the real queue's consumers have nothing more to write down: all that was received has
- * ended, dead letters have been seen, and the registry knows that the house is active.
+ * Waits until the real queue's consumers have nothing more to write down: all that was received, and
+ * all that is sent on, has ended, dead letters have been seen, and the registry knows that the house is active.
  */
 export async function settled({ slug }: { readonly slug: string }): Promise<void> {
   const database = await databaseOfTenant(slug);
-  const unfinished = `SELECT count(*) FROM webhook_events
-    WHERE due_at IS NOT NULL OR (status = 'dead_letter' AND buried_at IS NULL)`;
+  const unfinished = `SELECT (SELECT count(*) FROM webhook_events
+    WHERE due_at IS NOT NULL OR (status = 'dead_letter' AND buried_at IS NULL))
+    + (SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL)`;
+  const begun = `SELECT (SELECT count(*) FROM webhook_attempts)
+    + (SELECT count(*) FROM delivery_attempts)`;
   await vi.waitFor(
     async () => {
       expect(await firstValue(database, unfinished)).toBe(0);
-      const received = await firstValue(database, "SELECT count(*) FROM webhook_attempts");
-      if (received !== 0) expect((await registryOf(slug))?.active_at).not.toBeNull();
+      if ((await firstValue(database, begun)) !== 0)
+        expect((await registryOf(slug))?.active_at).not.toBeNull();
     },
     { timeout: 20_000, interval: 25 },
   );

@@ -140,7 +140,7 @@ function expectRefusal(reply: Reply, { webhook }: Target): void {
 function neutral(reply: Reply, target: Target = {}) {
   const sent = [...Object.values(target.params ?? {}), ...Object.values(target.query ?? {})];
   const headers = Object.fromEntries(reply.headers);
-  for (const name of ["x-request-id", "x-d1-bookmark", "date"]) delete headers[name];
+  for (const name of ["x-request-id", "x-d1-bookmark", "date", "ratelimit"]) delete headers[name];
   let text = reply.text.replace(/"request_id":"[^"]*"/, '"request_id":"?"');
   for (const value of sent) text = text.replaceAll(value, "?");
   return { status: reply.status, headers, text };

@@ -1,5 +1,6 @@
 /** A hundred tenants that live side by side in one isolate, and what they have at hand. */
 import { expect } from "vitest";
+import { servers } from "../support/called-services.ts";
 import { type Caller, PASSWORD, problemOf, type Reply } from "../support/client.ts";
 import type { Random } from "../support/random.ts";
 import { REGISTER, registrationOf } from "../support/registration.ts";
@@ -7,6 +8,7 @@ import { SECRET, type SignedDelivery, signed, type TestService } from "../suppor
 import { bindings, openWorker, registryOf } from "../support/worker.ts";
 import { createScan, markOf, type Scan } from "./canary-scan.ts";
 import { settled } from "./houses.ts";
+import { openDestinations } from "./steps-destinations.ts";
 
 /** Lists that a tenant's admins read, and where they are. */
 export const LISTS = {
@@ -16,6 +18,7 @@ export const LISTS = {
   webhooks: "/webhooks/events",
   rejections: "/webhooks/rejections",
   events: "/events",
+  destinations: "/destinations",
 } as const;
 export type ListName = keyof typeof LISTS;
 
@@ -45,6 +48,9 @@ export interface Home {
   /** Ids of received webhooks, and of what became of them. */
   readonly webhooks: string[];
   readonly events: string[];
+  /** Ids of its destinations, the first for all that happens, and of what was sent there. */
+  readonly destinations: string[];
+  readonly outgoing: string[];
   /** Id of a webhook that always fails. */
   dead: string;
   /** What was sent to the shop, as its sender signed it, and under which of our ids it was kept. */
@@ -133,7 +139,15 @@ export async function found(count: number, random: Random): Promise<Walk> {
       binding: String((await registryOf(slug))?.binding),
       admins: [callerOf(reply)],
       users: [],
-      cursors: { users: [], audit: [], services: [], webhooks: [], rejections: [], events: [] },
+      cursors: {
+        users: [],
+        audit: [],
+        services: [],
+        webhooks: [],
+        rejections: [],
+        events: [],
+        destinations: [],
+      },
       shop: serviceOf(reply.json.tenant.url, "shop", index),
       own: {
         ...serviceOf(reply.json.tenant.url, slug, index),
@@ -141,6 +155,8 @@ export async function found(count: number, random: Random): Promise<Walk> {
       },
       webhooks: [],
       events: [],
+      destinations: [],
+      outgoing: [],
       dead: "",
       deliveries: [],
       bookmarks: [],
@@ -184,10 +200,12 @@ async function settle(walk: Walk, home: Home): Promise<void> {
 async function trade(walk: Walk, home: Home, token: string): Promise<void> {
   for (const { slug, secret, settings } of [home.shop, home.own]) {
     const webhook = { ...settings, secrets: [secret], max_attempts: 1 };
-    const body = { slug, name: walk.fresh(home, "Service"), webhook };
+    const api = slug === "shop" ? { api: apiOf(home) } : {};
+    const body = { slug, name: walk.fresh(home, "Service"), webhook, ...api };
     const reply = await walk.ask(home, "POST", "/services", { token, body });
     expect(reply.status, reply.text).toBe(201);
   }
+  await openDestinations(walk, home, token);
   const forged = await signed({ ...home.own, secret: home.shop.secret }, "{}");
   expectProblem(await deliverTo(walk, home, forged), "invalid-signature");
   expectProblem(await deliverTo(walk, home, { ...forged, headers: {} }), "invalid-signature");
@@ -207,6 +225,17 @@ async function trade(walk: Walk, home: Home, token: string): Promise<void> {
   const { json } = await walk.ask(home, "GET", "/events", { token });
   home.events.push(...json.data.map((event: { id: string }) => event.id));
   expect(home.events).toHaveLength(3);
+  const sent = `/destinations/${home.destinations[0]}/deliveries`;
+  for (const { id } of (await walk.ask(home, "GET", sent, { token })).json.data) {
+    home.outgoing.push(id);
+  }
+  expect(home.outgoing).toHaveLength(3);
+}
+
+/** Everybody calls the same address: it is by the user's name alone that the tenants differ. */
+function apiOf({ mark }: Home) {
+  const auth = { type: "basic", username: mark, password: `${SECRET}-${mark}` };
+  return { base_url: `${servers().first}/echo/shop-of-all`, auth };
 }
 
 /** Something that somebody ordered, full of what is the tenant's alone. */

@@ -64,7 +64,7 @@ describe("tenant migrations", () => {
         expect(rows, table).toBe(isOne ? 1 : (before[table] ?? 0) + ROWS);
       }
       // A database is one realm's, and one drain's.
-      expect(singletons).toEqual(["realm", "webhook_drain"]);
+      expect(singletons).toEqual(["delivery_drain", "realm", "webhook_drain"]);
     }
   });
 

@@ -74,8 +74,8 @@ describe("a tenant's event behind another tenant's flood", () => {
     now += 2 * MINUTE;
     vi.setSystemTime(now);
     while (queues.waiting().length > 0) queues.take("doorbells");
-    const bell = doorbell(DRAIN, flooding.tenant);
-    for (let rung = 0; rung < FLOOD; rung++) void queues.bindings().DOORBELLS.send(bell);
+    const { body } = doorbell(DRAIN, flooding.tenant);
+    for (let rung = 0; rung < FLOOD; rung++) void queues.bindings().DOORBELLS.send(body);
   }
 
   beforeAll(async () => {

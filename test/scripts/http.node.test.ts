@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { fire, startCronClock } from "../../scripts/lib/cron-clock.ts";
-import { send } from "../../scripts/lib/http.ts";
+import { send, sendPatiently } from "../../scripts/lib/http.ts";
 import { chosenPort, freePort, isFree } from "../../scripts/lib/port.ts";
 import { DEMO, seed } from "../../scripts/lib/seed.ts";
 
@@ -19,7 +19,9 @@ interface Seen {
 let server: Server;
 let port: number;
 let seen: Seen[];
-let answer: (request: Seen) => [status: number, body: unknown];
+let answer: (
+  request: Seen,
+) => [status: number, body: unknown, headers?: Readonly<Record<string, string>>];
 
 beforeEach(async () => {
   seen = [];
@@ -35,13 +37,45 @@ beforeEach(async () => {
       body: sent ? JSON.parse(sent) : undefined,
     };
     seen.push(entry);
-    const [status, body] = answer(entry);
-    response.writeHead(status).end(JSON.stringify(body));
+    const [status, body, more] = answer(entry);
+    response.writeHead(status, more).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   port = (server.address() as AddressInfo).port;
 });
 afterEach(() => new Promise((resolve) => server.close(resolve)));
+
+describe("sendPatiently", () => {
+  const limited = (seconds: string, code = "quota-exceeded") =>
+    [
+      429,
+      { type: `https://rowhouse.dev/problems/${code}` },
+      { "retry-after": seconds },
+    ] as const satisfies ReturnType<typeof answer>;
+  const waits: number[] = [];
+  const pause = async (ms: number) => waits.push(ms);
+  beforeEach(() => {
+    waits.length = 0;
+  });
+
+  it("comes again when a rate limit says that it helps", async () => {
+    answer = () => (seen.length === 1 ? limited("7") : [200, {}]);
+    expect((await sendPatiently({ port, path: "/" }, pause)).status).toBe(200);
+    expect(waits).toEqual([7_000]);
+  });
+
+  it("comes again once, and not for what no waiting helps", async () => {
+    answer = () => limited("1");
+    expect((await sendPatiently({ port, path: "/" }, pause)).status).toBe(429);
+    expect(seen).toHaveLength(2);
+    for (const other of [limited("61"), limited("soon"), limited("1", "sign-in-locked")]) {
+      answer = () => other;
+      expect((await sendPatiently({ port, path: "/" }, pause)).status).toBe(429);
+    }
+    expect(seen).toHaveLength(5);
+    expect(waits).toEqual([1_000]);
+  });
+});
 
 describe("send", () => {
   it("names the door in Host, whatever it resolves to", async () => {

@@ -45,7 +45,7 @@ describe("renderConfig", () => {
   it("carries the queues and the crons over", () => {
     const rendered = renderConfig(source, 20, ROOT, resolve(ROOT, "somewhere", "else"));
     expect(rendered.queues).toEqual(source.queues);
-    expect(rendered.queues).toHaveProperty("consumers.length", 2);
+    expect(rendered.queues).toHaveProperty("consumers.length", 3);
     expect(rendered.triggers).toEqual(source.triggers);
   });
 

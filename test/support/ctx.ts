@@ -2,6 +2,7 @@ import { type Bindings, settingsOf } from "../../src/env.ts";
 import type { PlatformCtx, TenantCtx } from "../../src/platform/context.ts";
 import { newId } from "../../src/platform/ids.ts";
 import { createQueues } from "../../src/platform/jobs/queues.ts";
+import { createObjects } from "../../src/platform/objects.ts";
 import { createLogger } from "../../src/platform/observe/logger.ts";
 import { createMeter } from "../../src/platform/observe/meter.ts";
 import {
@@ -23,6 +24,7 @@ export function jobCtx(env: Bindings = bindings): PlatformCtx {
     log,
     meter,
     queues: createQueues(env, meter),
+    objects: createObjects(env, meter),
     readOnly: false,
     bookmark: null,
   });

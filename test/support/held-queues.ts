@@ -1,7 +1,6 @@
 /** Queues whose messages a test holds: it says what is delivered when, twice, out of turn or never. */
 import type { Bindings } from "../../src/env.ts";
-
-export type QueueName = "doorbells" | "dead-letters";
+import type { QueueName } from "../../src/platform/jobs/doorbell.ts";
 
 /** A message on its way. */
 export interface Held {
@@ -13,9 +12,16 @@ export interface Held {
   readonly failures: number;
 }
 
-/** As `wrangler.toml` says. */
-const BATCH_SIZE: Record<QueueName, number> = { doorbells: 10, "dead-letters": 25 };
-const MAX_RETRIES: Record<QueueName, number> = { doorbells: 5, "dead-letters": 100 };
+/** Each queue's consumer, as `wrangler.toml` says; a test compares them. */
+export const CONSUMERS: Readonly<
+  Record<QueueName, { batchSize: number; maxRetries: number; concurrency: number }>
+> = {
+  doorbells: { batchSize: 10, maxRetries: 5, concurrency: 5 },
+  deliveries: { batchSize: 10, maxRetries: 5, concurrency: 5 },
+  "dead-letters": { batchSize: 25, maxRetries: 100, concurrency: 1 },
+};
+
+type QueueBindings = Pick<Bindings, "DOORBELLS" | "DELIVERIES" | "DEAD_LETTERS">;
 
 /** Stands between a sender and the queue: it may send once, twice, never, or throw. */
 export type AroundSend = (queue: QueueName, send: () => void) => void | Promise<void>;
@@ -24,9 +30,7 @@ export function holdQueues() {
   let held: Held[] = [];
 
   /** Bindings for one isolate, with `around` at every call. */
-  function bindings(
-    around: AroundSend = (_, send) => send(),
-  ): Pick<Bindings, "DOORBELLS" | "DEAD_LETTERS"> {
+  function bindings(around: AroundSend = (_, send) => send()): QueueBindings {
     const bindingOf = (queue: QueueName) => ({
       send: (body: unknown, options: { delaySeconds?: number } = {}) =>
         around(queue, () => hold(queue, body, options.delaySeconds)),
@@ -36,8 +40,11 @@ export function holdQueues() {
         }),
       metrics: async () => ({ backlogCount: held.length, backlogBytes: 0 }),
     });
-    const [DOORBELLS, DEAD_LETTERS] = [bindingOf("doorbells"), bindingOf("dead-letters")];
-    return { DOORBELLS, DEAD_LETTERS } as unknown as Pick<Bindings, "DOORBELLS" | "DEAD_LETTERS">;
+    return {
+      DOORBELLS: bindingOf("doorbells"),
+      DELIVERIES: bindingOf("deliveries"),
+      DEAD_LETTERS: bindingOf("dead-letters"),
+    } as unknown as QueueBindings;
   }
 
   function hold(queue: QueueName, body: unknown, delaySeconds = 0, failures = 0): void {
@@ -46,7 +53,7 @@ export function holdQueues() {
   }
 
   /** What the queue would deliver now: the first that are ready, in the order of their sending. */
-  function take(queue: QueueName, most = BATCH_SIZE[queue]): Held[] {
+  function take(queue: QueueName, most = CONSUMERS[queue].batchSize): Held[] {
     const now = Date.now();
     const taken = new Set(
       held.filter((each) => each.queue === queue && each.readyAt <= now).slice(0, most),
@@ -87,8 +94,8 @@ export function holdQueues() {
   }
 
   function comeAgain({ queue, body, failures }: Held, delaySeconds: number): void {
-    if (failures < MAX_RETRIES[queue]) hold(queue, body, delaySeconds, failures + 1);
-    else if (queue === "doorbells") hold("dead-letters", body);
+    if (failures < CONSUMERS[queue].maxRetries) hold(queue, body, delaySeconds, failures + 1);
+    else if (queue !== "dead-letters") hold("dead-letters", body);
     else throw new Error("A dead letter was delivered a hundred times in vain.");
   }
 

@@ -141,7 +141,7 @@ export function openIsolate(options: IsolateOptions): Isolate {
 
   const aroundSend: AroundSend = async (queue, send) => {
     if (!alive) return forever;
-    const what = queue === "doorbells" ? "doorbell" : "dead letter";
+    const what = queue === "dead-letters" ? "dead letter" : "doorbell";
     if (!random.chance(rates[what])) return send();
     const fault = random.pick(SEND_FAULTS);
     fire(firings, `${what}, ${fault}`);

@@ -1,16 +1,16 @@
 /** Queues that keep what they are sent: nothing is processed but when the test says so. */
 import type { Bindings } from "../../src/env.ts";
-import type { Doorbell } from "../../src/platform/jobs/doorbell.ts";
+import type { Doorbell, QueueName } from "../../src/platform/jobs/doorbell.ts";
 
 /** A message as its producer sent it. */
 export interface Sent {
-  readonly queue: "doorbells" | "dead-letters";
+  readonly queue: QueueName;
   readonly body: Doorbell;
   readonly delaySeconds: number;
 }
 
 export interface KeptQueues {
-  readonly bindings: Pick<Bindings, "DOORBELLS" | "DEAD_LETTERS">;
+  readonly bindings: Pick<Bindings, "DOORBELLS" | "DELIVERIES" | "DEAD_LETTERS">;
   /** What was sent since the last call, in its order. */
   take(): Sent[];
   /** From now on every send fails with this text; null mends it. */
@@ -36,7 +36,11 @@ export function keptQueues(): KeptQueues {
       metrics: async () => ({}),
     }) as unknown as Queue;
   return {
-    bindings: { DOORBELLS: queue("doorbells"), DEAD_LETTERS: queue("dead-letters") },
+    bindings: {
+      DOORBELLS: queue("doorbells"),
+      DELIVERIES: queue("deliveries"),
+      DEAD_LETTERS: queue("dead-letters"),
+    },
     take: () => {
       const taken = sent;
       sent = [];

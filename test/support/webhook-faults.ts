@@ -2,11 +2,12 @@
 import { vi } from "vitest";
 import { EventError, type WebhookHandler } from "../../src/features/webhooks/handling.ts";
 import { consume, type QueueJob } from "../../src/platform/jobs/consume.ts";
+import type { QueueName } from "../../src/platform/jobs/doorbell.ts";
 import { runSchedules } from "../../src/platform/jobs/schedules.ts";
 import { commit } from "../../src/platform/tenancy/index.ts";
 import { schedules } from "../../src/registry.ts";
 import { HOUR, MINUTE, SECOND } from "./clock.ts";
-import { holdQueues, type QueueName } from "./held-queues.ts";
+import { holdQueues } from "./held-queues.ts";
 import {
   FAULTLESS,
   type FaultRates,
@@ -126,6 +127,14 @@ export async function runWithFaults(run: FaultRun) {
     return true;
   }
 
+  /** The same of the first queue that has something. */
+  async function consumeAny(): Promise<boolean> {
+    for (const queue of ["doorbells", "deliveries", "dead-letters"] as const) {
+      if (await consumeSome(queue)) return true;
+    }
+    return false;
+  }
+
   /** Runs the schedules, as the Cron Trigger does. */
   async function sweep(every: "minute" | "hour"): Promise<void> {
     const own = isolate();
@@ -144,6 +153,7 @@ export async function runWithFaults(run: FaultRun) {
     await Promise.all([
       sender.burst(1 + Math.floor(random.next() * MOST_PER_ROUND)),
       ...Array.from({ length: Math.floor(random.next() * 4) }, () => consumeSome("doorbells")),
+      consumeSome("deliveries"),
       consumeSome("dead-letters"),
     ]);
     // Once all is sent, no delivery can grow too old any more.
@@ -158,7 +168,7 @@ export async function runWithFaults(run: FaultRun) {
   while (queues.waiting().length > 0 || (await isPending(run.binding))) {
     rounds += 1;
     if (rounds > MOST_ROUNDS) throw new Error("It never comes to rest.");
-    while ((await consumeSome("doorbells")) || (await consumeSome("dead-letters")));
+    while (await consumeAny());
     pass(MINUTE);
     await byTheClock();
   }

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { createApp } from "../../src/app.ts";
 import type { Bindings } from "../../src/env.ts";
 import worker from "../../src/index.ts";
-import type { Doorbell } from "../../src/platform/jobs/doorbell.ts";
+import type { Doorbell, QueueName } from "../../src/platform/jobs/doorbell.ts";
 import { type CallOptions, type Reply, requestOf, toReply } from "./client.ts";
 import { type Around, wrapD1 } from "./d1.ts";
 
@@ -53,7 +53,7 @@ export async function tick(own: Bindings = bindings, cron = "* * * * *"): Promis
  */
 export async function ring(
   bells: readonly Doorbell[],
-  queue: "doorbells" | "dead-letters" = "doorbells",
+  queue: QueueName = "doorbells",
   own: Bindings = bindings,
 ): Promise<string[]> {
   const { createExecutionContext, createMessageBatch, getQueueResult } = await import(

@@ -2,7 +2,7 @@ import { and, eq, gt, isNull, or, sql } from "drizzle-orm";
 import { alias } from "drizzle-orm/sqlite-core";
 import { signingKeys } from "../../platform/access/access.tables.ts";
 import type { CallerReader } from "../../platform/access/authenticate.ts";
-import { type RealmDb, realm } from "../../platform/tenancy/index.ts";
+import { type RealmDb, realm, requireOwn } from "../../platform/tenancy/index.ts";
 import { devices, isKnownDevice, refreshTokens, sessions } from "../sessions/index.ts";
 import { EVERYWHERE, signInFailures, users } from "../users/index.ts";
 
@@ -15,6 +15,8 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         .select({
           realmId: realm.id,
           realmStatus: realm.status,
+          plan: realm.plan,
+          limits: realm.limits,
           userId: users.id,
           email: users.email,
           role: users.role,
@@ -35,9 +37,10 @@ export const readCaller: CallerReader = async (ctx, hint) => {
         ),
     "primary",
   );
-  const { realmStatus, userId, email, role, publicJwk } = requireOwn(ctx.db, row);
+  const own = requireOwn(ctx.db, row);
+  const { realmStatus, plan, limits, userId, email, role, publicJwk } = own;
   const user = userId && email && role ? { id: userId, email, role } : null;
-  return { realmStatus, user, publicJwk };
+  return { realmStatus, realmPlan: { plan, limits }, user, publicJwk };
 };
 
 const network = alias(signInFailures, "network_failures");
@@ -100,10 +103,4 @@ export async function readRefreshToken(db: RealmDb, hash: string) {
   );
   const { token, session, user, ...rest } = requireOwn(db, row);
   return token && session && user ? { token, session, user, ...rest } : undefined;
-}
-
-/** @throws Error when the database is another realm's, or nobody's: the registry is wrong */
-function requireOwn<T extends { readonly realmId: string }>(db: RealmDb, row: T | undefined): T {
-  if (row?.realmId === db.realmId) return row;
-  throw new Error(`The database of ${db.realmId} says that it is ${row?.realmId ?? "nobody"}'s.`);
 }

@@ -58,8 +58,15 @@ function goesOn([first, second]: Keyset, ofTime: boolean): SQL {
   return ofTime ? sql`(occurred_at, id) < (${first}, ${second})` : lt(events.id, String(first));
 }
 
-export async function findEvent(db: RealmDb, id: string): Promise<EventRow | undefined> {
-  const [row] = await db.read((reader) => reader.select().from(events).where(eq(events.id, id)));
+export async function findEvent(
+  db: RealmDb,
+  id: string,
+  from?: "primary",
+): Promise<EventRow | undefined> {
+  const [row] = await db.read(
+    (reader) => reader.select().from(events).where(eq(events.id, id)),
+    from,
+  );
   return row;
 }
 

@@ -13,7 +13,11 @@ const Health = z
     services: z.record(z.string(), z.enum(["ok", "down"])),
   })
   .openapi("Health", {
-    example: { status: "ok", version: "0.1.0", services: { control_database: "ok", queues: "ok" } },
+    example: {
+      status: "ok",
+      version: "0.1.0",
+      services: { control_database: "ok", queues: "ok", durable_objects: "ok" },
+    },
   });
 
 const Ready = z.object({ status: z.literal("ok") }).openapi("Ready");
@@ -63,6 +67,7 @@ mount(
     tag: TAG,
     doors: "both",
     access: "public",
+    limit: "guard",
     response: { status: 200, description: "The parts.", schema: Health },
   }),
   {
@@ -81,6 +86,7 @@ mount(
     tag: TAG,
     doors: "both",
     access: "public",
+    limit: "guard",
     response: { status: 200, description: "Every part answers.", schema: Ready },
     problems: ["not-ready"],
   }),

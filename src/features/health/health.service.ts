@@ -19,6 +19,7 @@ export async function check(ctx: Ctx): Promise<Health> {
   const parts: Record<string, () => Promise<unknown>> = {
     control_database: () => askDatabase(platformCtx(ctx).db),
     queues: () => ctx.queues.check(),
+    durable_objects: () => ctx.objects.check(),
   };
   if (ctx.realm.slug !== null) parts.tenant_database = () => askDatabase(ctx.db);
   const states = await Promise.all(

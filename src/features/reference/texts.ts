@@ -9,6 +9,7 @@ export const TAGS = [
   { name: "Services", description: "External systems that the tenant integrates." },
   { name: "Webhooks", description: "What those systems send, and what became of it." },
   { name: "Events", description: "What happened in the tenant's business." },
+  { name: "Destinations", description: "URLs that events are delivered to, and what arrived." },
   { name: "Audit", description: "Who did what." },
   { name: "Service", description: "Whether the service is up, and where to look." },
 ];

@@ -1,4 +1,5 @@
 import { and, eq, gt, isNull, lt, sql } from "drizzle-orm";
+import type { RealmPlan } from "../../platform/limits/plans.ts";
 import {
   type ControlDb,
   type RealmDb,
@@ -86,12 +87,19 @@ export async function isRealmOf(db: RealmDb, id: string): Promise<boolean> {
 }
 
 /** The row that says whose database it is. A second one is refused. */
-export function insertRealm(id: string, name: string): Step {
+export function insertRealm(id: string, name: string, { plan, limits }: RealmPlan): Step {
   const now = new Date();
   return {
-    statement: write
-      .insert(realm)
-      .values({ id, name, status: "active", createdAt: now, updatedAt: now, version: 1 }),
+    statement: write.insert(realm).values({
+      id,
+      name,
+      status: "active",
+      plan,
+      limits,
+      createdAt: now,
+      updatedAt: now,
+      version: 1,
+    }),
     expect: 1,
     as: "realm.insert",
     taken: { "realm.id": "conflict", "realm.singleton": "conflict" },

@@ -21,6 +21,7 @@ mount(
     tag: TAG,
     doors: "platform",
     access: "public",
+    limit: "sign-in",
     idempotency: "off",
     body: Registration,
     response: {

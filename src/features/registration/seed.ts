@@ -27,7 +27,7 @@ export function sealSeed(ctx: Ctx, tenantId: string, seed: Seed): Promise<string
 }
 
 /** Gives a migrated database its realm row, first signing key and admin: all or nothing, once. */
-export const seedTenant: Seeder = async (ctx, sealed) => {
+export const seedTenant: Seeder = async (ctx, sealed, plan) => {
   const seed = Seed.parse(
     JSON.parse(await open(ctx.settings.MASTER_KEY, sealContext(ctx.realm.id), sealed)),
   );
@@ -43,7 +43,7 @@ export const seedTenant: Seeder = async (ctx, sealed) => {
   try {
     await commit(
       ctx,
-      [insertRealm(ctx.realm.id, seed.tenantName), addKey, insertUser(user)],
+      [insertRealm(ctx.realm.id, seed.tenantName, plan), addKey, insertUser(user)],
       [
         { action: "tenant.registered", target: ctx.realm.id, details: { name: seed.tenantName } },
         { action: "user.created", target: user.id, details: { email: user.email, role: "admin" } },

@@ -1,4 +1,5 @@
-import { and, asc, eq, gt, inArray, type SQL } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNotNull, type SQL, sql } from "drizzle-orm";
+import type { BreakerMode } from "../../platform/breaker/index.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
@@ -12,7 +13,13 @@ export interface ServiceView extends ServiceRow {
   readonly secrets: readonly SecretRow[];
 }
 
-export type ServiceChange = Pick<ServiceRow, "name" | "webhook" | "updatedAt" | "version">;
+export type ServiceChange = Pick<
+  ServiceRow,
+  "name" | "webhook" | "api" | "apiCredential" | "apiCredentialId" | "updatedAt" | "version"
+> & {
+  /** Whether its circuit breaker begins anew, whatever was ordered of it. */
+  readonly resetsBreaker: boolean;
+};
 
 /** Services by slug, which never changes. */
 export function listServices(
@@ -32,6 +39,11 @@ export async function findService(
   return view;
 }
 
+/** Services that are called, by slug. */
+export function listApiServices(db: RealmDb, count: number): Promise<ServiceView[]> {
+  return select(db, isNotNull(services.api), count);
+}
+
 export function insertService(row: ServiceRow): Step {
   return {
     statement: write.insert(services).values(row),
@@ -44,17 +56,33 @@ export function insertService(row: ServiceRow): Step {
 export function updateService(
   id: string,
   fromVersion: number,
-  changes: ServiceChange,
+  { resetsBreaker, ...changes }: ServiceChange,
   otherwise: ProblemCode,
 ): Step {
+  const breakerVersion = sql`${services.breakerVersion} + 1`;
+  const reset = resetsBreaker ? ({ breakerMode: "automatic", breakerVersion } as const) : {};
   return {
     statement: write
       .update(services)
-      .set(changes)
+      .set({ ...changes, ...reset })
       .where(and(eq(services.id, id), eq(services.version, fromVersion))),
     expect: 1,
     as: "services.update",
     otherwise,
+  };
+}
+
+/** Orders something of a service's circuit breaker, if nobody else has since `fromVersion`. */
+export function orderBreaker(id: string, fromVersion: number, mode: BreakerMode): Step {
+  return {
+    statement: write
+      .update(services)
+      .set({ breakerMode: mode, breakerVersion: fromVersion + 1 })
+      .where(
+        and(eq(services.id, id), eq(services.breakerVersion, fromVersion), isNotNull(services.api)),
+      ),
+    expect: 1,
+    as: "services.breaker",
   };
 }
 
@@ -106,6 +134,11 @@ async function select(
         slug: page.slug,
         name: page.name,
         webhook: page.webhook,
+        api: page.api,
+        apiCredential: page.apiCredential,
+        apiCredentialId: page.apiCredentialId,
+        breakerMode: page.breakerMode,
+        breakerVersion: page.breakerVersion,
         createdAt: page.createdAt,
         updatedAt: page.updatedAt,
         version: page.version,

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
+import { completeApi } from "./api-settings.ts";
 import { shownSettings } from "./notification-url.ts";
 import type { ServiceView } from "./services.repository.ts";
 import {
@@ -158,6 +159,10 @@ function presentService(view: ServiceView, origin: string): z.input<typeof Servi
         id,
         created_at: createdAt.toISOString(),
       })),
+    },
+    api: view.api && {
+      ...completeApi(view.api),
+      credential: view.apiCredentialId === null ? null : { id: view.apiCredentialId },
     },
     created_at: view.createdAt.toISOString(),
     updated_at: view.updatedAt.toISOString(),

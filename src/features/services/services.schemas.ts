@@ -5,6 +5,7 @@ import {
   type SignatureSettings,
   schemeText,
 } from "../../platform/signatures/index.ts";
+import { Api, ApiChanges, NewApi } from "./api.schemas.ts";
 
 /** Words that stand in the place of a slug in paths below `/webhooks`. */
 const RESERVED = ["health", "events", "dead-letters", "rejections"];
@@ -112,6 +113,7 @@ export const NewService = z
     slug: ServiceSlug,
     name: text(100).openapi({ example: "Stripe" }),
     webhook: NewWebhook.optional(),
+    api: NewApi.optional(),
   })
   .openapi("NewService");
 
@@ -121,6 +123,9 @@ export const ServiceChanges = z
     webhook: WebhookChanges.nullable()
       .optional()
       .describe("Null: this service sends no webhooks any more; its secrets are erased."),
+    api: ApiChanges.nullable()
+      .optional()
+      .describe("Null: this service is called no more; its credential is erased."),
   })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
   .openapi("ServiceChanges", { description: "What is left out stays as it is.", minProperties: 1 });
@@ -141,6 +146,7 @@ export const Service = z
       })
       .nullable()
       .describe("Null where it sends none."),
+    api: Api.nullable().describe("How it is called; null where it is not."),
     created_at: Time,
     updated_at: Time,
   })

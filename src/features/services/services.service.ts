@@ -4,7 +4,9 @@ import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
-import { forgetWebhooks } from "./known-services.ts";
+import type { ApiInput } from "./api.schemas.ts";
+import { isMoved, keepApi } from "./api-credential.ts";
+import { forgetService } from "./known-services.ts";
 import { shownSettings, unmaskedSettings } from "./notification-url.ts";
 import { keepSecrets, requireUsable } from "./secrets.ts";
 import {
@@ -51,17 +53,24 @@ export async function create(
     readonly slug: string;
     readonly name: string;
     readonly webhook?: WebhookInput | undefined;
+    readonly api?: ApiInput | undefined;
   },
 ): Promise<ServiceView> {
   const webhook = input.webhook ? settingsOf(input.webhook, null) : null;
   const given = input.webhook?.secrets ?? [];
   if (webhook) requireUsable(webhook, given);
+  const id = newId("service");
+  const nothing = { api: null, apiCredential: null, apiCredentialId: null };
+  const api = await keepApi(ctx, id, nothing, input.api);
   const now = new Date();
   const row: ServiceRow = {
-    id: newId("service"),
+    id,
     slug: input.slug,
     name: input.name,
     webhook,
+    ...api.columns,
+    breakerMode: "automatic",
+    breakerVersion: 0,
     createdAt: now,
     updatedAt: now,
     version: 1,
@@ -73,10 +82,11 @@ export async function create(
     [
       { action: "service.created", target: row.id, details: { new: describe(row) } },
       ...added.map(({ id }) => ({ action: "service_secret.added", target: id })),
+      ...api.audit,
     ],
     { ...row, secrets: added },
   );
-  forgetWebhooks(ctx.realm.id, row.slug);
+  forgetService(ctx.realm.id, row.slug);
   return result;
 }
 
@@ -87,6 +97,7 @@ export async function update(
   changes: {
     readonly name?: string | undefined;
     readonly webhook?: WebhookInput | null | undefined;
+    readonly api?: ApiInput | null | undefined;
   },
   ifMatch: IfMatch,
 ): Promise<ServiceView> {
@@ -100,16 +111,19 @@ export async function update(
   const { kept, added, gone } = await keepSecrets(ctx, before.id, secrets, given);
   // As they were sent, so that a fault points at the right one.
   if (webhook) requireUsable(webhook, given ?? kept.map(({ plain }) => plain));
+  const api = await keepApi(ctx, before.id, before, changes.api);
   const next = {
     name: changes.name ?? before.name,
     webhook,
+    ...api.columns,
     updatedAt: new Date(),
     version: before.version + 1,
   };
+  const resetsBreaker = isMoved(before.api, next.api);
   const result = await commit(
     ctx,
     [
-      updateService(before.id, before.version, next, lostRace(ifMatch)),
+      updateService(before.id, before.version, { ...next, resetsBreaker }, lostRace(ifMatch)),
       ...(gone.length > 0 ? [deleteSecrets(gone.map(({ id }) => id))] : []),
       ...added.map(insertSecret),
     ],
@@ -121,10 +135,12 @@ export async function update(
       },
       ...gone.map(({ id }) => ({ action: "service_secret.erased", target: id })),
       ...added.map(({ id }) => ({ action: "service_secret.added", target: id })),
+      ...api.audit,
+      ...(resetsBreaker ? [breakerReset(before)] : []),
     ],
     { ...before, ...next, secrets: [...added, ...kept] },
   );
-  forgetWebhooks(ctx.realm.id, slug);
+  forgetService(ctx.realm.id, slug);
   return result;
 }
 
@@ -141,9 +157,18 @@ export async function remove(ctx: TenantCtx, slug: string, ifMatch: IfMatch): Pr
       deleteService(service.id, service.version, lostRace(ifMatch)),
       deleteSecrets(service.secrets.map(({ id }) => id)),
     ],
-    [{ action: "service.deleted", target: service.id, details: { old: describe(service) } }],
+    [
+      { action: "service.deleted", target: service.id, details: { old: describe(service) } },
+      ...(await keepApi(ctx, service.id, service, null)).audit,
+    ],
   );
-  forgetWebhooks(ctx.realm.id, slug);
+  forgetService(ctx.realm.id, slug);
+}
+
+/** What stood behind the old address says nothing of the new one, and neither does an order for it. */
+function breakerReset({ id, slug, breakerMode: old }: ServiceRow) {
+  const details = { service: slug, old, new: "automatic" };
+  return { action: "breaker.reset", target: id, details };
 }
 
 /** What was set, without what was not. */
@@ -156,6 +181,11 @@ function settingsOf(
 }
 
 /** What an audit row tells of a service: its settings as they are shown. */
-function describe({ slug, name, webhook }: Pick<ServiceRow, "slug" | "name" | "webhook">) {
-  return { slug, name, webhook: webhook && shownSettings(webhook) };
+function describe({
+  slug,
+  name,
+  webhook,
+  api,
+}: Pick<ServiceRow, "slug" | "name" | "webhook" | "api">) {
+  return { slug, name, webhook: webhook && shownSettings(webhook), api };
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Ctx } from "../../platform/context.ts";
+import { limitsInForce } from "../../platform/limits/plans.ts";
 import { type TenantState, tenantOrigin } from "../../platform/tenancy/index.ts";
 import type { TenantSummary } from "../registration/index.ts";
 import type { RealmRow, TenantRow } from "./tenants.repository.ts";
@@ -16,6 +17,7 @@ export function presentTenant(row: TenantRow, ctx: Ctx): z.input<typeof Tenant> 
     status: statusOf(row.state),
     state: row.state,
     plan: row.plan,
+    limits: row.limits,
     cell: row.cell,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
@@ -29,6 +31,8 @@ export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentT
     name: row.name,
     url: ctx.realm.origin,
     status: row.status,
+    plan: row.plan,
+    limits: limitsInForce(ctx.settings.PLANS, row),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

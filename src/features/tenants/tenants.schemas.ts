@@ -1,10 +1,24 @@
 import { z } from "@hono/zod-openapi";
 import { pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
+import { PolicySettings } from "../../platform/limits/plans.ts";
 import { TENANT_STATES } from "../../platform/tenancy/index.ts";
 import { TenantSummary } from "../registration/index.ts";
 
-/** Plans that a tenant may be on. */
-export const PLANS = ["standard", "business"] as const;
+const Policy = z.strictObject(PolicySettings.shape).openapi("Policy", {
+  description: "So many requests in any window of so many seconds.",
+  example: { limit: 600, window_seconds: 60 },
+});
+
+const LIMITS = "All calls of the tenant, those of one user, and webhooks.";
+
+/** Limits that differ from the plan's. */
+const Overrides = z
+  .strictObject({ tenant: Policy.optional(), user: Policy.optional(), webhooks: Policy.optional() })
+  .openapi("LimitOverrides", { description: `${LIMITS} What is left out is the plan's.` });
+
+const Limits = z
+  .object({ tenant: Policy, user: Policy, webhooks: Policy })
+  .openapi("Limits", { description: LIMITS });
 
 /** A tenant as operators see it. */
 export const Tenant = TenantSummary.extend({
@@ -13,6 +27,7 @@ export const Tenant = TenantSummary.extend({
     example: "Acme Inc.",
   }),
   plan: z.string().openapi({ example: "standard" }),
+  limits: Overrides.nullable().describe("Limits that differ from the plan's; null: none does."),
   cell: z.string().openapi({ description: "The deployment that serves it.", example: "eu-1" }),
   state: z.enum(TENANT_STATES).openapi({ example: "active" }),
   created_at: Time,
@@ -26,15 +41,27 @@ export const TenantQuery = strictQuery({ ...pageQuery, state: z.enum(TENANT_STAT
 export const TenantChanges = z
   .strictObject({
     name: text(200).optional().openapi({ example: "Acme Incorporated" }),
-    plan: z.enum(PLANS).optional().openapi({ example: "business" }),
+    plan: z.string().max(40).optional().openapi({
+      description: "One of the plans that the settings name.",
+      example: "business",
+    }),
+    limits: Overrides.nullable()
+      .optional()
+      .openapi({
+        description: "Takes the place of all that were set before; null drops them.",
+        example: { tenant: { limit: 1_200, window_seconds: 60 } },
+      }),
   })
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
   .openapi("TenantChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
 /** A tenant as its own users see it. */
-export const CurrentTenant = TenantSummary.extend({ created_at: Time, updated_at: Time }).openapi(
-  "CurrentTenant",
-);
+export const CurrentTenant = TenantSummary.extend({
+  plan: z.string().openapi({ example: "standard" }),
+  limits: Limits.describe("The limits in force: the plan's, or the tenant's own."),
+  created_at: Time,
+  updated_at: Time,
+}).openapi("CurrentTenant");
 
 export const CurrentTenantChanges = z
   .strictObject({ name: text(200).openapi({ example: "Acme Incorporated" }) })

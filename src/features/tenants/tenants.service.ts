@@ -1,4 +1,6 @@
 import type { PlatformCtx, SignedIn } from "../../platform/context.ts";
+import { ringJob } from "../../platform/jobs/ring-drain.ts";
+import { isPlan } from "../../platform/limits/plans.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
@@ -10,6 +12,7 @@ import {
   syncTenant,
   type TenantState,
 } from "../../platform/tenancy/index.ts";
+import { DELIVER } from "../destinations/index.ts";
 import { ringDrain } from "../webhooks/index.ts";
 import { findTenant, listTenants, type TenantRow, updateTenant } from "./tenants.repository.ts";
 
@@ -43,36 +46,65 @@ export async function get(ctx: PlatformCtx, id: string, from?: "primary"): Promi
   return tenant;
 }
 
-/** @throws Failure `not-found`, `precondition-failed` */
+/**
+ * Changes what the registry says of a tenant. Plan and limits count within 5 seconds of being told to
+ * its own database; if that one does not answer, a job goes on trying.
+ * @throws Failure `not-found`, `precondition-failed`, `conflict`, `validation-failed` for a plan that
+ * is none
+ */
 export async function update(
   ctx: SignedIn<PlatformCtx>,
   id: string,
-  changes: { readonly name?: string | undefined; readonly plan?: string | undefined },
+  changes: {
+    readonly name?: string | undefined;
+    readonly plan?: string | undefined;
+    readonly limits?: TenantRow["limits"] | undefined;
+  },
   ifMatch: IfMatch,
 ): Promise<TenantRow> {
+  if (changes.plan !== undefined) requirePlan(ctx, changes.plan);
   const before = await get(ctx, id, "primary");
   requireVersion(ifMatch, before.version);
   const next = {
     name: changes.name ?? before.name,
     plan: changes.plan ?? before.plan,
+    limits: changes.limits === undefined ? before.limits : changes.limits,
     updatedAt: new Date(),
     version: before.version + 1,
   };
-  return commit(
+  const isNews = changes.plan !== undefined || changes.limits !== undefined;
+  const result = await commit(
     ctx,
-    [updateTenant(id, before.version, next, lostRace(ifMatch))],
+    [
+      updateTenant(
+        id,
+        before.version,
+        { ...next, ...(isNews ? { unsyncedSince: new Date() } : {}) },
+        lostRace(ifMatch),
+      ),
+    ],
     [
       {
         action: "tenant.updated",
         target: id,
         details: {
-          old: { name: before.name, plan: before.plan },
-          new: { name: next.name, plan: next.plan },
+          old: { name: before.name, plan: before.plan, limits: before.limits },
+          new: { name: next.name, plan: next.plan, limits: next.limits },
         },
       },
     ],
     { ...before, ...next },
   );
+  if (isNews) await tell(ctx, id);
+  return result;
+}
+
+function requirePlan({ settings }: PlatformCtx, plan: string): void {
+  if (isPlan(settings.PLANS, plan)) return;
+  const message = `must be one of: ${Object.keys(settings.PLANS).join(", ")}`;
+  throw new Failure("validation-failed", "Some values are not valid.", {
+    errors: [{ pointer: "/plan", message }],
+  });
 }
 
 /**
@@ -105,12 +137,17 @@ export async function move(
     [{ action: "tenant.state_changed", target: id, details: { from: before.state, to: state } }],
     { ...before, ...changes },
   );
+  await tell(ctx, id);
+  return result;
+}
+
+/** Tells the tenant's own database; if it does not answer, the job will. */
+async function tell(ctx: PlatformCtx, id: string): Promise<void> {
   try {
     await syncTenant(ctx, id, ringActive(ctx));
   } catch (error) {
     ctx.log.error("tenant state not synced yet", { tenant: id, ...errorFields(error) });
   }
-  return result;
 }
 
 /** Tells the tenants whose databases have not heard their states yet. */
@@ -118,9 +155,11 @@ export function syncStates(ctx: PlatformCtx): Promise<void> {
   return syncPending(ctx, ringActive(ctx));
 }
 
-/** What its services sent to a suspended tenant was held until its database says that it is active. */
+/** What came to a suspended tenant, and what was to leave it, was held until it is active. */
 function ringActive(ctx: PlatformCtx): OnHeard {
   return async (house, status) => {
-    if (status === "active") await ringDrain(ctx, { house });
+    if (status !== "active") return;
+    await ringDrain(ctx, { house });
+    await ringJob(ctx, DELIVER, { house });
   };
 }

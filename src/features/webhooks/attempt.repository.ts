@@ -1,4 +1,5 @@
-import { and, eq, gt, isNull, lte, or, sql } from "drizzle-orm";
+import { and, eq, ne, sql } from "drizzle-orm";
+import { noteRetry } from "../../platform/jobs/drain-row.ts";
 import { type Step, write } from "../../platform/tenancy/index.ts";
 import { webhookAttempts, webhookDrain, webhookEvents } from "./webhooks.tables.ts";
 
@@ -6,29 +7,39 @@ import { webhookAttempts, webhookDrain, webhookEvents } from "./webhooks.tables.
 export type Ending =
   | { readonly status: "completed" }
   | { readonly status: "failed"; readonly error: string; readonly dueAt: Date }
+  /** Put off, because a service is left in peace: no attempt is used. */
+  | { readonly status: "pending"; readonly error: string; readonly dueAt: Date }
   | { readonly status: "dead_letter"; readonly error: string };
+
+const OUTCOMES = {
+  completed: "completed",
+  failed: "failed",
+  dead_letter: "failed",
+  pending: "postponed",
+} as const;
 
 /**
  * Ends an attempt, if its lease is still the event's; otherwise fails with `event-state`, and
  * with it all that the commit would have changed.
  */
 export function endAttempt(eventId: string, lease: string, ending: Ending, at: Date): Step[] {
+  const { status } = ending;
   const error = ending.status === "completed" ? null : ending.error;
+  const dueAt = "dueAt" in ending ? ending.dueAt : null;
+  const isUsed = status === "failed" || status === "dead_letter";
   return [
     {
       statement: write
         .update(webhookEvents)
         .set({
-          status: ending.status,
-          ...(ending.status === "completed"
-            ? {}
-            : { attemptsLeft: sql`max(0, attempts_left - 1)` }),
+          status,
+          ...(isUsed ? { attemptsLeft: sql`max(0, attempts_left - 1)` } : {}),
           lease: null,
           lastError: error,
-          dueAt: ending.status === "failed" ? ending.dueAt : null,
-          endedAt: ending.status === "failed" ? null : at,
+          dueAt,
+          endedAt: dueAt === null ? at : null,
           // Its commit is followed by the message.
-          toldAt: ending.status === "dead_letter" ? at : null,
+          toldAt: status === "dead_letter" ? at : null,
         })
         .where(and(eq(webhookEvents.id, eventId), eq(webhookEvents.lease, lease))),
       expect: 1,
@@ -38,29 +49,30 @@ export function endAttempt(eventId: string, lease: string, ending: Ending, at: D
     {
       statement: write
         .update(webhookAttempts)
-        .set({
-          endedAt: at,
-          outcome: ending.status === "completed" ? "completed" : "failed",
-          error,
-        })
+        .set({ endedAt: at, outcome: OUTCOMES[status], error })
         .where(and(eq(webhookAttempts.eventId, eventId), eq(webhookAttempts.lease, lease))),
       expect: 1,
       as: "webhook_attempts.end",
     },
-    ...(ending.status === "failed" ? [noteRetry(ending.dueAt, at)] : []),
+    ...(status === "pending" ? [dropPostponed(eventId, lease)] : []),
+    ...(dueAt === null ? [] : [noteRetry(webhookDrain, dueAt, at)]),
   ];
 }
 
-/** The consumer will ring for this time, unless a bell that rings before is under way. */
-function noteRetry(dueAt: Date, at: Date): Step {
-  const { retryRungFor } = webhookDrain;
+/** A service may be left in peace for days: of all the times that an event was put off, the last stays. */
+function dropPostponed(eventId: string, lease: string): Step {
   return {
     statement: write
-      .update(webhookDrain)
-      .set({ retryRungFor: dueAt })
-      .where(or(isNull(retryRungFor), lte(retryRungFor, at), gt(retryRungFor, dueAt))),
+      .delete(webhookAttempts)
+      .where(
+        and(
+          eq(webhookAttempts.eventId, eventId),
+          eq(webhookAttempts.outcome, "postponed"),
+          ne(webhookAttempts.lease, lease),
+        ),
+      ),
     expect: "any",
-    as: "webhook_drain.retry",
+    as: "webhook_attempts.drop_postponed",
   };
 }
 

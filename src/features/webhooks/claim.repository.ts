@@ -1,4 +1,5 @@
 import { sql } from "drizzle-orm";
+import { type ChainClaim, endChain, takeChain } from "../../platform/jobs/drain-row.ts";
 import { type Step, write } from "../../platform/tenancy/index.ts";
 import { webhookAttempts, webhookDrain, webhookEvents } from "./webhooks.tables.ts";
 
@@ -6,13 +7,7 @@ import { webhookAttempts, webhookDrain, webhookEvents } from "./webhooks.tables.
 export const anyDue = (now: number) =>
   sql`EXISTS (SELECT 1 FROM ${webhookEvents} WHERE replay IN (0, 1) AND due_at <= ${now})`;
 
-export interface Claim {
-  readonly lease: string;
-  readonly now: number;
-  readonly leaseUntil: number;
-  readonly chainUntil: number;
-  /** What the doorbell that asks carries: it gives way to every chain but the one of this token. */
-  readonly token: string | null;
+export interface Claim extends ChainClaim {
   /** Events, and replays among them at most. */
   readonly live: number;
   readonly replays: number;
@@ -27,21 +22,8 @@ export interface Claim {
  */
 export function claimSteps(claim: Claim): Step[] {
   const { lease, now } = claim;
-  const chainUntil = new Date(claim.chainUntil);
   return [
-    {
-      statement: write
-        .insert(webhookDrain)
-        .values({ singleton: 1, chain: lease, chainUntil, seenAt: new Date(now) })
-        .onConflictDoUpdate({
-          target: webhookDrain.singleton,
-          set: { chain: lease, chainUntil, seenAt: new Date(now), retryRungFor: nextRetry(now) },
-          setWhere: sql`${webhookDrain.chainUntil} <= ${now}
-            OR ${webhookDrain.chain} = ${claim.token}`,
-        }),
-      expect: 1,
-      as: "webhook_drain.chain",
-    },
+    takeChain(webhookDrain, claim, firstRetryOf(now)),
     take(claim, 0, sql`${claim.live}`),
     take(claim, 1, sql`max(0, ${claim.replays} - ${replaysInFlight(now)})`),
     {
@@ -52,15 +34,7 @@ export function claimSteps(claim: Claim): Step[] {
       expect: "any",
       as: "webhook_attempts.begin",
     },
-    {
-      // Nothing is left: the chain ends here, and the next doorbell begins another.
-      statement: write
-        .update(webhookDrain)
-        .set({ chain: null, chainUntil: new Date(0) })
-        .where(sql`NOT ${anyDue(now)}`),
-      expect: "any",
-      as: "webhook_drain.end",
-    },
+    endChain(webhookDrain, anyDue(now)),
   ];
 }
 
@@ -69,14 +43,14 @@ const replaysInFlight = (now: number) => sql`(SELECT count(*) FROM webhook_event
   INDEXED BY webhook_events_lease
   WHERE flying.lease > '' AND flying.replay = 1 AND flying.due_at > ${now})`;
 
-/** The time for which a bell is under way; once it has passed, that of the next failed event. */
-const nextRetry = (now: number) => sql`CASE WHEN ${webhookDrain.retryRungFor} > ${now}
-  THEN ${webhookDrain.retryRungFor} ELSE (SELECT min(due_at) FROM (
-    SELECT * FROM (${firstRetry(0, now)}) UNION ALL SELECT * FROM (${firstRetry(1, now)}))) END`;
+/** When what failed, or was put off, is to be tried again first. */
+const firstRetryOf = (now: number) => sql`(SELECT min(due_at) FROM (
+    SELECT * FROM (${firstRetry(0, now)}) UNION ALL SELECT * FROM (${firstRetry(1, now)})))`;
 
 /** By the index, past all that is due: a flood is not read through for it. */
 const firstRetry = (replay: 0 | 1, now: number) => sql`SELECT due_at FROM webhook_events
-  WHERE replay = ${replay} AND due_at > ${now} AND status = 'failed' ORDER BY due_at LIMIT 1`;
+  WHERE replay = ${replay} AND due_at > ${now} AND status IN ('failed', 'pending')
+  ORDER BY due_at LIMIT 1`;
 
 /** Attempts that began after the last one that ended. */
 export const LOST_SINCE = sql.raw(`(webhook_events.attempts - coalesce((SELECT max(number)

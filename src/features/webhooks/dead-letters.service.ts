@@ -1,12 +1,12 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import { doorbell } from "../../platform/jobs/doorbell.ts";
+import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findUnburied, markBuried, markTold } from "./dead-letters.repository.ts";
 
-/** Name of the job that sees to dead letters. */
-export const DEAD_LETTER = "webhooks.dead_letter";
+/** The job that sees to dead letters. */
+export const DEAD_LETTER: JobAddress = { name: "webhooks.dead_letter", queue: "dead-letters" };
 
 /** Dead letters told again per visit. */
 const TOLD_AGAIN = 25;
@@ -14,7 +14,7 @@ const TOLD_AGAIN = 25;
 /** Tells the dead-letter queue. If it cannot be told now, {@link rebury} tells it later. */
 export async function bury(ctx: TenantCtx, eventId: string): Promise<void> {
   try {
-    await ctx.queues.bury(bellOf(ctx, eventId));
+    await ctx.queues.ring(bellOf(ctx, eventId));
   } catch (error) {
     ctx.log.warn("dead letter not sent", { event: eventId, ...errorFields(error) });
   }
@@ -34,7 +34,7 @@ export async function rebury(ctx: TenantCtx, now: number): Promise<void> {
     throw error;
   }
   try {
-    await ctx.queues.buryAll(ids.map((id) => bellOf(ctx, id)));
+    await ctx.queues.ringAll(ids.map((id) => bellOf(ctx, id)));
   } catch (error) {
     ctx.log.warn("dead letters not sent", { events: ids.length, ...errorFields(error) });
   }

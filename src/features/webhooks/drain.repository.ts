@@ -1,5 +1,12 @@
 import { asc, eq, sql } from "drizzle-orm";
-import { type RealmDb, realm, type Step, write } from "../../platform/tenancy/index.ts";
+import {
+  type ChainSeen,
+  chainColumns,
+  findRest,
+  noteSeen,
+  type Rest,
+} from "../../platform/jobs/drain-row.ts";
+import { type RealmDb, realm, type Step } from "../../platform/tenancy/index.ts";
 import { anyDue, LOST_SINCE } from "./claim.repository.ts";
 import { anyUnburied } from "./dead-letters.repository.ts";
 import { webhookDrain, webhookEvents, webhookPayloads } from "./webhooks.tables.ts";
@@ -8,18 +15,14 @@ import { webhookDrain, webhookEvents, webhookPayloads } from "./webhooks.tables.
 const SMALL_BYTES = 65_536;
 
 /** What a consumer finds before it touches anything. */
-export interface Glance {
+export interface Glance extends ChainSeen {
   /** Suspended tenants' events are held. */
   readonly open: boolean;
   readonly due: boolean;
+  /** When a consumer was last here; 0 where none was. */
+  readonly seenAt: number;
   /** Whether there are dead letters of which the queue should be told again. */
   readonly unburied: boolean;
-  /** Token of the chain of doorbells, and until when it is trusted; null and 0 without one. */
-  readonly chain: string | null;
-  readonly chainUntil: number;
-  /** The latest bell for a failed event that is known to be under way, by its time. */
-  readonly retryRungFor: number | null;
-  readonly seenAt: number;
 }
 
 /** One look, without a write: most doorbells find nothing to do. */
@@ -31,10 +34,8 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
           open: sql<number>`${realm.status} = 'active'`,
           due: sql<number>`${anyDue(now)}`,
           unburied: anyUnburied(now),
-          chain: sql<string | null>`(SELECT chain FROM ${webhookDrain})`,
-          retryRungFor: sql<number | null>`(SELECT retry_rung_for FROM ${webhookDrain})`,
-          chainUntil: sql<number>`coalesce((SELECT chain_until FROM ${webhookDrain}), 0)`,
           seenAt: sql<number>`coalesce((SELECT seen_at FROM ${webhookDrain}), 0)`,
+          ...chainColumns(webhookDrain),
         })
         .from(realm),
     "primary",
@@ -44,17 +45,7 @@ export async function glance(db: RealmDb, now: number): Promise<Glance> {
   return { ...row, open: open === 1, due: due === 1, unburied: unburied === 1 };
 }
 
-/** Notes that a consumer was here. */
-export function noteSeen(now: number): Step {
-  return {
-    statement: write
-      .insert(webhookDrain)
-      .values({ singleton: 1, chainUntil: new Date(0), seenAt: new Date(now) })
-      .onConflictDoUpdate({ target: webhookDrain.singleton, set: { seenAt: new Date(now) } }),
-    expect: 1,
-    as: "webhook_drain.seen",
-  };
-}
+export const noteDrainSeen = (now: number): Step => noteSeen(webhookDrain, now);
 
 /**
  * What a lease holds, in the order in which it is worked on: what lost leases last, since whoever
@@ -87,24 +78,7 @@ export async function claimedBy(db: RealmDb, lease: string) {
   return rows;
 }
 
-/** What a consumer leaves to others. */
-export interface Rest {
-  /** Token of the chain that goes on; null where nothing was left when it took what is due. */
-  readonly chain: string | null;
-  /** For when a doorbell is to ring for failed events. */
-  readonly retryRungFor: number | null;
-}
-
-export async function findRest(db: RealmDb): Promise<Rest> {
-  const [row] = await db.read(
-    (reader) =>
-      reader
-        .select({ chain: webhookDrain.chain, retryRungFor: webhookDrain.retryRungFor })
-        .from(webhookDrain),
-    "primary",
-  );
-  return { chain: row?.chain ?? null, retryRungFor: row?.retryRungFor?.getTime() ?? null };
-}
+export const findDrainRest = (db: RealmDb): Promise<Rest> => findRest(db, webhookDrain);
 
 export type ClaimedRow = Awaited<ReturnType<typeof claimedBy>>[number];
 

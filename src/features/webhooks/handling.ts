@@ -20,18 +20,34 @@ export interface ReceivedEvent {
 export interface Effect {
   readonly steps: readonly Step[];
   readonly audit: readonly AuditEntry[];
+  /**
+   * Tells consumers of work that the effect left to them. Called once a run, when all of it is
+   * committed; it may be lost, and fails nothing.
+   */
+  readonly ring?: (ctx: TenantCtx) => Promise<void>;
 }
 
 export interface WebhookHandler {
   /** A type such as `payment.refunded`, or a family such as `payment.*`. */
   readonly types: string;
-  /** @throws EventError when the event cannot take effect now, or ever: it is tried again */
+  /**
+   * Has 20 seconds. What a call of a service throws may be let through: an open circuit breaker, a
+   * rate that is reached, or too many calls at once put the event off without using an attempt.
+   * @throws EventError when the event cannot take effect now, or ever: it is tried again
+   */
   readonly handle: (ctx: TenantCtx, event: ReceivedEvent) => Promise<Effect>;
 }
 
 /** Why an event cannot take effect. The text is shown to the tenant. */
 export class EventError extends Error {
   override readonly name = "EventError";
+  /** Before so many seconds have passed it is not tried again: what a called service asked for. */
+  readonly retryAfterSeconds: number | null;
+
+  constructor(message: string, options: { readonly retryAfterSeconds?: number | null } = {}) {
+    super(message);
+    this.retryAfterSeconds = options.retryAfterSeconds ?? null;
+  }
 }
 
 /** The first handler whose types include this one. */

@@ -2,6 +2,7 @@ import { allows } from "../../platform/access/permissions.ts";
 import type { SignedIn, TenantCtx } from "../../platform/context.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { Failure } from "../../platform/problems.ts";
+import { type BreakerStanding, listBreakers } from "../calls/index.ts";
 import type { PayloadRow } from "./drain.repository.ts";
 import {
   type AttemptRow,
@@ -67,6 +68,8 @@ export interface WebhookHealth {
     readonly oldestPending: Date | null;
     readonly consumerSeen: Date | null;
   } | null;
+  /** Null where the caller may not see them. */
+  readonly breakers: readonly BreakerStanding[] | null;
 }
 
 export async function health(ctx: TenantCtx): Promise<WebhookHealth> {
@@ -75,9 +78,12 @@ export async function health(ctx: TenantCtx): Promise<WebhookHealth> {
   const status = dueSince !== null && now - dueSince > DELAYED_MS ? "delayed" : "ok";
   const { principal } = ctx;
   if (principal.kind !== "user" || !allows(principal.role, "webhooks:read")) {
-    return { status, details: null };
+    return { status, details: null, breakers: null };
   }
-  const { counts, oldestPending, seenAt } = await pulse(ctx.db, MOST_COUNTED);
+  const [{ counts, oldestPending, seenAt }, breakers] = await Promise.all([
+    pulse(ctx.db, MOST_COUNTED),
+    allows(principal.role, "services:read") ? listBreakers(ctx) : null,
+  ]);
   return {
     status,
     details: {
@@ -85,5 +91,6 @@ export async function health(ctx: TenantCtx): Promise<WebhookHealth> {
       oldestPending: oldestPending === null ? null : new Date(oldestPending),
       consumerSeen: seenAt === null ? null : new Date(seenAt),
     },
+    breakers,
   };
 }

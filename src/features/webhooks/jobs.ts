@@ -8,9 +8,9 @@ import { DRAIN } from "./ring-drain.ts";
 
 /** What doorbells call a tenant to. */
 export const webhookJobs: readonly QueueJob[] = [
-  { name: DRAIN, queue: "doorbells", run: drain },
-  { name: RETAIN, queue: "doorbells", run: retain },
-  { name: DEAD_LETTER, queue: "dead-letters", run: receiveDeadLetter },
+  { ...DRAIN, run: drain },
+  { ...RETAIN, run: retain },
+  { ...DEAD_LETTER, run: receiveDeadLetter },
 ];
 
 /** Finds what no doorbell rang for, and leases that have lapsed. */

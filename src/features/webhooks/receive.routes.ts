@@ -16,6 +16,7 @@ const REFUSALS = [
   "malformed-json",
   "malformed-request",
   "other-route",
+  "webhooks-limited",
   "outcome-unknown",
 ] as const;
 

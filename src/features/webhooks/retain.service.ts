@@ -1,5 +1,5 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import { doorbell } from "../../platform/jobs/doorbell.ts";
+import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { deleteRejections } from "./rejections.repository.ts";
 import {
@@ -10,8 +10,8 @@ import {
   type Old,
 } from "./retain.repository.ts";
 
-/** Name of the job that drops what is kept long enough. */
-export const RETAIN = "webhooks.retain";
+/** The job that drops what is kept long enough. */
+export const RETAIN: JobAddress = { name: "webhooks.retain", queue: "doorbells" };
 
 /** What one commit drops, in rows and in bytes of payloads: it must stay far below D1's 30 seconds. */
 const CHUNK = 500;

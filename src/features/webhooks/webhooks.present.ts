@@ -43,9 +43,15 @@ export function presentEvent(event: EventRow): z.input<typeof schemas.WebhookEve
     last_error: event.lastError,
     size: event.size,
     received_at: event.receivedAt.toISOString(),
-    next_attempt_at: event.status === "failed" ? (event.dueAt?.toISOString() ?? null) : null,
+    next_attempt_at: nextAttempt(event)?.toISOString() ?? null,
     ended_at: event.endedAt?.toISOString() ?? null,
   };
+}
+
+/** What is pending is due at once, unless it was put off. */
+function nextAttempt({ status, dueAt }: EventRow): Date | null {
+  const isWaiting = status === "failed" || (status === "pending" && dueAt && +dueAt > Date.now());
+  return isWaiting ? dueAt : null;
 }
 
 export function presentDetail({
@@ -74,6 +80,7 @@ export function presentDetail({
 export function presentHealth({
   status,
   details,
+  breakers,
 }: WebhookHealth): z.input<typeof schemas.WebhookHealth> {
   if (!details) return { status };
   const { counts, oldestPending, consumerSeen } = details;
@@ -83,5 +90,6 @@ export function presentHealth({
     counts,
     oldest_pending_seconds: age,
     consumer_seen_at: consumerSeen?.toISOString() ?? null,
+    ...(breakers ? { breakers: [...breakers] } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { BREAKER_STATES } from "../../platform/breaker/index.ts";
 import { id, pageOf, pageQuery, strictQuery, Time } from "../../platform/http/schemas.ts";
 import { MOST_COUNTED } from "./inspect.service.ts";
 import { MOST_REPLAYED } from "./replay.service.ts";
@@ -76,7 +77,7 @@ const shared = {
   last_error: z.string().nullable().openapi({ example: null }),
   size: z.int().openapi({ description: "Bytes of the body.", example: 512 }),
   received_at: Time,
-  next_attempt_at: Time.nullable().describe("While it is failed."),
+  next_attempt_at: Time.nullable().describe("While it is failed, or was postponed."),
   ended_at: Time.nullable().describe("When it was completed, or given up."),
 };
 
@@ -92,8 +93,11 @@ export const WebhookEventDetail = z
         started_at: Time,
         ended_at: Time.nullable(),
         outcome: z
-          .enum(["completed", "failed", "running", "lost"])
-          .describe("`lost`: it began and never ended."),
+          .enum(["completed", "failed", "postponed", "running", "lost"])
+          .describe(
+            "`postponed`: a service that it needs is left in peace; only the last such is kept, and " +
+              "none counts. `lost`: it began and never ended.",
+          ),
         error: z.string().nullable(),
       }),
     ),
@@ -179,5 +183,12 @@ export const WebhookHealth = z
       ),
     oldest_pending_seconds: z.number().nullable().optional(),
     consumer_seen_at: Time.nullable().optional().describe("When a consumer was last here."),
+    breakers: z
+      .array(z.object({ service, state: z.enum([...BREAKER_STATES, "unknown"]) }))
+      .optional()
+      .describe(
+        "Circuit breakers of services that are called, at most 20, for those who may read " +
+          "services. `unknown`: it does not answer.",
+      ),
   })
   .openapi("WebhookHealth");

@@ -8,6 +8,7 @@ import {
   text,
   uniqueIndex,
 } from "drizzle-orm/sqlite-core";
+import { watchedDrainColumns } from "../../platform/jobs/drain-columns.ts";
 import { SIGNATURE_FAULTS } from "../../platform/signatures/index.ts";
 
 /**
@@ -103,7 +104,7 @@ export const webhookAttempts = sqliteTable(
     lease: text("lease").notNull(),
     startedAt: integer("started_at", { mode: "timestamp_ms" }).notNull(),
     endedAt: integer("ended_at", { mode: "timestamp_ms" }),
-    outcome: text("outcome", { enum: ["completed", "failed"] }),
+    outcome: text("outcome", { enum: ["completed", "failed", "postponed"] }),
     error: text("error"),
   },
   (table) => [primaryKey({ columns: [table.eventId, table.number] })],
@@ -116,6 +117,8 @@ export const REJECTION_REASONS = [
   "malformed-body",
   /** Taken in already, as a batch and not as one event, or the other way round. */
   "other-route",
+  /** More than the tenant may be sent. */
+  "quota-exceeded",
   ...SIGNATURE_FAULTS,
 ] as const;
 export type RejectionReason = (typeof REJECTION_REASONS)[number];
@@ -155,14 +158,4 @@ export const webhookBatches = sqliteTable(
 );
 
 /** One row: the drain of this tenant's events. */
-export const webhookDrain = sqliteTable("webhook_drain", {
-  singleton: integer("singleton").primaryKey().default(1),
-  /** Token of the chain of doorbells that drains; each doorbell of it carries it. */
-  chain: text("chain"),
-  /** Until when that chain is trusted to go on by itself; others then need not drain. */
-  chainUntil: integer("chain_until", { mode: "timestamp_ms" }).notNull(),
-  /** The earliest time for which a doorbell is under way to try failed events again. */
-  retryRungFor: integer("retry_rung_for", { mode: "timestamp_ms" }),
-  /** When a consumer was last here. */
-  seenAt: integer("seen_at", { mode: "timestamp_ms" }).notNull(),
-});
+export const webhookDrain = sqliteTable("webhook_drain", watchedDrainColumns());

@@ -18,6 +18,14 @@ export const PERMISSIONS = {
   /** How services sign and are called; never their secrets. */
   "services:read": ["admin", "manager"],
   "services:write": ["admin"],
+  /** Calling services, with their credentials. */
+  "services:call": ["admin", "manager"],
+  /** Opening and closing circuit breakers by hand. */
+  "breakers:write": ["admin", "manager"],
+  "destinations:read": ["admin", "manager"],
+  "destinations:write": ["admin", "manager"],
+  /** Sending deliveries anew. */
+  "deliveries:write": ["admin", "manager"],
   /** What was received, and what became of it. */
   "webhooks:read": ["admin", "manager", "user", "readonly"],
   "webhook_payloads:read": ["admin", "manager", "user"],

@@ -73,13 +73,13 @@ export function hintOf(token: string): TokenHint | null {
 /**
  * Verifies signature, type, issuer, audience and expiry. Keys named in the header (`jku`, `jwk`,
  * `x5u`) are never looked at: the key is the realm's own.
- * @returns null when anything is wrong
+ * @returns null when anything is wrong; `expired` when nothing is but that
  */
 export async function verifyAccessToken(
   token: string,
   publicKey: CryptoKey,
   origin: string,
-): Promise<AccessClaims | null> {
+): Promise<AccessClaims | "expired" | null> {
   try {
     const { payload } = await jwtVerify(token, publicKey, {
       algorithms: [ALGORITHM],
@@ -93,6 +93,8 @@ export async function verifyAccessToken(
     if (typeof sub !== "string" || !isSessionId(sid) || exp === undefined) return null;
     return { sub, sid, exp };
   } catch (error) {
+    // Looked at last, after signature, type, issuer and audience.
+    if (error instanceof errors.JWTExpired) return "expired";
     if (error instanceof errors.JOSEError || error instanceof TypeError) return null;
     throw error;
   }

@@ -34,6 +34,16 @@ const HEADERS = {
     description: "Seconds after which trying again helps; with problems that pass.",
     schema: { type: "integer", minimum: 1, example: 5 },
   },
+  "RateLimit-Policy": {
+    description:
+      "The limits that this request met (draft-ietf-httpapi-ratelimit-headers): `q` requests in any " +
+      "window of `w` seconds.",
+    schema: { type: "string", example: '"tenant";q=600;w=60, "user";q=300;w=60' },
+  },
+  RateLimit: {
+    description: "What is left of each: `r` requests; in `t` seconds there are more.",
+    schema: { type: "string", example: '"tenant";r=599;t=60, "user";r=299;t=60' },
+  },
   "WWW-Authenticate": {
     description: "What kind of credential is asked for.",
     required: true,
@@ -86,5 +96,6 @@ function example(code: ProblemCode) {
       code === "validation-failed"
         ? [{ pointer: "/email", message: "Invalid email address" }]
         : undefined,
+    extensions: code === "quota-exceeded" ? { "violated-policies": ["tenant"] } : undefined,
   });
 }

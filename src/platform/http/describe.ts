@@ -75,11 +75,13 @@ function successes(endpoint: Endpoint): RouteConfig["responses"] {
   );
 }
 
+const EVERYWHERE = ["X-Request-ID", "RateLimit-Policy", "RateLimit"] as const;
+
 /** Headers of the answer that all goes well with. */
 function answerHeaders({ response, method, access }: Endpoint): HeaderName[] {
   const isPage = response.schema instanceof z.ZodObject && "next_cursor" in response.schema.shape;
   return [
-    "X-Request-ID",
+    ...EVERYWHERE,
     ...(method !== "get" || !isOpen(access) ? (["X-D1-Bookmark"] as const) : []),
     ...(response.headers ?? []),
     ...(isPage ? (["Link"] as const) : []),
@@ -104,7 +106,9 @@ function description(endpoint: Endpoint): string {
     access in OPEN_TO
       ? OPEN_TO[access as keyof typeof OPEN_TO]
       : `Needs the permission \`${access}\`: ${PERMISSIONS[access as Permission].join(", ")}.`;
-  return endpoint.description ? `${endpoint.description}\n\n${who}` : who;
+  const limited =
+    endpoint.limit === "sign-in" ? "Of one address only a few a minute are admitted." : undefined;
+  return [endpoint.description, who, limited].filter(Boolean).join("\n\n");
 }
 
 function headersOf(endpoint: Endpoint) {
@@ -140,7 +144,12 @@ function takesIfMatch(endpoint: Endpoint): boolean {
 
 /** The problems of the pipeline that apply here, then the endpoint's own. */
 function problemsOf(endpoint: Endpoint): ProblemCode[] {
-  const codes: ProblemCode[] = ["internal-error", "database-unavailable"];
+  const codes: ProblemCode[] = [
+    "internal-error",
+    "database-unavailable",
+    "quota-exceeded",
+    "overloaded",
+  ];
   if (endpoint.doors !== "platform") codes.push("tenant-not-found", "tenant-provisioning");
   const credible = !isOpen(endpoint.access) || endpoint.access === "anyone";
   if (credible) codes.push("unauthenticated");
@@ -170,9 +179,11 @@ function problemResponses(codes: readonly ProblemCode[]): RouteConfig["responses
 }
 
 function problemHeaders(status: number, codes: readonly ProblemCode[]): HeaderName[] {
-  const passes = codes.some((code) => (PROBLEMS[code] as ProblemKind).retryAfter !== undefined);
+  const passes = codes.some((code) => {
+    return code === "quota-exceeded" || (PROBLEMS[code] as ProblemKind).retryAfter !== undefined;
+  });
   return [
-    "X-Request-ID",
+    ...EVERYWHERE,
     ...(status === 401 ? (["WWW-Authenticate"] as const) : []),
     ...(passes ? (["Retry-After"] as const) : []),
   ];

@@ -50,6 +50,11 @@ export interface Endpoint<
   readonly tag: string;
   readonly doors: D;
   readonly access: A;
+  /**
+   * What an address is held to besides the limit of all anonymous requests: `sign-in`, where passwords
+   * and tokens can be guessed at. `guard` answers also while the keeper of that limit does not.
+   */
+  readonly limit?: "sign-in" | "guard";
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;

@@ -46,7 +46,16 @@ export function crossOrigin(): MiddlewareHandler<AppEnv> {
       "X-D1-Bookmark",
       "X-Request-ID",
     ],
-    exposeHeaders: ["ETag", "Link", "Location", "Retry-After", "X-D1-Bookmark", "X-Request-ID"],
+    exposeHeaders: [
+      "ETag",
+      "Link",
+      "Location",
+      "RateLimit",
+      "RateLimit-Policy",
+      "Retry-After",
+      "X-D1-Bookmark",
+      "X-Request-ID",
+    ],
     maxAge: PREFLIGHT_SECONDS,
   });
 }

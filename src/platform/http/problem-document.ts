@@ -24,6 +24,10 @@ export const Problem = z
         }),
       )
       .optional(),
+    "violated-policies": z
+      .array(z.string())
+      .optional()
+      .describe("Names of the rate limits that are reached, as in `RateLimit-Policy`."),
   })
   .openapi("Problem", {
     description: "RFC 9457 problem document.",
@@ -43,6 +47,7 @@ export interface ProblemOptions {
   readonly requestId: string;
   readonly retryAfter?: number | undefined;
   readonly errors?: readonly FieldError[] | undefined;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -60,6 +65,7 @@ export function problemDocument(
     instance: options.instance,
     request_id: options.requestId,
     ...(options.errors ? { errors: [...options.errors] } : {}),
+    ...options.extensions,
   };
 }
 

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from "hono";
 import { settingsOf } from "../../env.ts";
 import { newId } from "../ids.ts";
 import { createQueues } from "../jobs/queues.ts";
+import { createObjects } from "../objects.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createMeter } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
@@ -29,12 +30,14 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
     c.set("log", log);
     c.set("meter", meter);
     const queues = createQueues(c.env, meter);
+    const objects = createObjects(c.env, meter);
     const tenancy = createTenancy({
       env: c.env,
       settings,
       log,
       meter,
       queues,
+      objects,
       readOnly: c.req.method === "GET" || c.req.method === "HEAD",
       bookmark: c.req.header("x-d1-bookmark") ?? null,
     });
@@ -47,6 +50,8 @@ export function requestScope(): MiddlewareHandler<AppEnv> {
       settings,
       tenancy,
       queues,
+      objects,
+      metLimits: new Map(),
       principal: { kind: "anonymous" },
       request,
       log,

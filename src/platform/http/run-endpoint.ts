@@ -1,29 +1,19 @@
 import type { z } from "@hono/zod-openapi";
 import { routePath } from "hono/route";
-import { allows, type Permission } from "../access/permissions.ts";
-import type { Ctx, SignedIn } from "../context.ts";
+import type { Ctx } from "../context.ts";
 import { Failure } from "../problems.ts";
-import { commitAside } from "../tenancy/index.ts";
+import { admit } from "./admit.ts";
 import { readBytes, readJson } from "./body.ts";
 import type { AppContext } from "./context.ts";
-import {
-  type Access,
-  type CtxOf,
-  type Doors,
-  type Endpoint,
-  type Handling,
-  type Input,
-  isOpen,
-  type RawBody,
-} from "./endpoint.ts";
+import type { Access, CtxOf, Doors, Endpoint, Handling, Input, RawBody } from "./endpoint.ts";
 import { parseIfMatch } from "./etag.ts";
 import { claimOf, keepsAnswers, orStoredAnswer } from "./idempotency.ts";
 import { type Rendered, renderAnswer, toResponse } from "./render.ts";
 import { onlyValues, validate } from "./validation.ts";
 
 /**
- * What every request to an endpoint goes through, in this order: door, caller, permission, input,
- * idempotency, use case, answer. A new endpoint gets all of it without asking.
+ * What every request to an endpoint goes through, in this order: door, caller, limits, permission,
+ * input, idempotency, use case, answer. A new endpoint gets all of it without asking.
  */
 export async function runEndpoint<
   D extends Doors,
@@ -69,28 +59,6 @@ function patternOf(c: AppContext): string {
 /** The one place that vouches for {@link CtxOf}: {@link admit} has checked door and caller. */
 function promised<D extends Doors, A extends Access>(ctx: Ctx): CtxOf<D, A> {
   return ctx as CtxOf<D, A>;
-}
-
-/** Door, caller, permission. */
-async function admit(c: AppContext, endpoint: Endpoint): Promise<Ctx> {
-  const ctx = c.get("ctx");
-  const door = ctx.realm.slug === null ? "platform" : "tenant";
-  if (endpoint.doors !== "both" && endpoint.doors !== door) throw new Failure("not-found");
-  const { access } = endpoint;
-  const authorization = c.req.header("authorization");
-  const needless = access === "anyone" ? authorization === undefined : isOpen(access);
-  if (needless) return ctx;
-  const signedIn = await c.get("authenticate")(ctx, authorization);
-  c.set("ctx", signedIn);
-  if (!isOpen(access) && access !== "signed-in") await authorize(signedIn, access);
-  return signedIn;
-}
-
-/** Default deny; a refusal is audited. */
-async function authorize(ctx: SignedIn, permission: Permission): Promise<void> {
-  if (allows(ctx.principal.role, permission)) return;
-  await commitAside(ctx, [], [{ action: "permission.refused", target: permission, summed: true }]);
-  throw new Failure("permission-denied", `The permission ${permission} is needed.`);
 }
 
 /** What the endpoint's schemas make of the request; without a schema there is nothing to read. */

@@ -4,15 +4,12 @@ import { inParallel } from "../in-parallel.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
 import { enterTenant } from "../tenancy/index.ts";
-import { Doorbell } from "./doorbell.ts";
+import { type Bell, Doorbell, type JobAddress } from "./doorbell.ts";
+import { queueOf } from "./queues.ts";
 import { runJob } from "./run-job.ts";
 
 /** Work that a doorbell calls a tenant to. */
-export interface QueueJob {
-  /** `area.what`, as messages, logs and audit rows name it. */
-  readonly name: string;
-  /** Which queue's consumer does it. */
-  readonly queue: "doorbells" | "dead-letters";
+export interface QueueJob extends JobAddress {
   /** May be called too often, too late and twice at once: what is due stands in the database. */
   readonly run: (ctx: TenantCtx, bell: Doorbell) => Promise<void>;
 }
@@ -44,8 +41,9 @@ export async function consume(
     const { bell, messages } = ring;
     const job = jobs.find(({ name }) => name === bell.job);
     if (!job) return drop(messages, "no such job");
-    if (buried && job.queue === "doorbells") {
-      return settle(messages, (await ringAnew(bell, env)) ? "ack" : "retry");
+    if (buried && job.queue !== "dead-letters") {
+      const rung = await ringAnew({ queue: job.queue, body: bell }, env);
+      return settle(messages, rung ? "ack" : "retry");
     }
     const failed = await runJob(
       env,
@@ -62,15 +60,16 @@ export async function consume(
 }
 
 /**
- * Rings a bell that the platform gave up on, because a database was down: its work is still due.
+ * Rings a bell that the platform gave up on, because a database was down: its work is still due. The
+ * platform buries the bells of all queues in one, so it is the job that tells where this one belongs.
  * @returns whether it could be rung; a queue that refuses it must not hold up the rest of the batch
  */
-async function ringAnew(bell: Doorbell, env: Bindings): Promise<boolean> {
+async function ringAnew({ queue, body }: Bell, env: Bindings): Promise<boolean> {
   try {
-    await env.DOORBELLS.send(bell, { delaySeconds: RING_AGAIN_SECONDS });
+    await queueOf(env, queue).send(body, { delaySeconds: RING_AGAIN_SECONDS });
     return true;
   } catch (error) {
-    createLogger().warn("doorbell not rung again", { job: bell.job, ...errorFields(error) });
+    createLogger().warn("doorbell not rung again", { job: body.job, ...errorFields(error) });
     return false;
   }
 }

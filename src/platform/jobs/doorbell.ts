@@ -17,6 +17,23 @@ export const Doorbell = z.strictObject({
 
 export type Doorbell = z.infer<typeof Doorbell>;
 
+/** Queues of a deployment, each with a consumer of its own. */
+export type QueueName = "doorbells" | "deliveries" | "dead-letters";
+
+/** A job as those know it who ring for it. Whoever does the work declares it, once. */
+export interface JobAddress {
+  /** `area.what`, as messages, logs and audit rows name it. */
+  readonly name: string;
+  /** Which queue's consumer does it. */
+  readonly queue: QueueName;
+}
+
+/** A doorbell, and the queue that takes it to its consumer. */
+export interface Bell {
+  readonly queue: QueueName;
+  readonly body: Doorbell;
+}
+
 /** Whose bell is rung. */
 export interface House {
   readonly id: string;
@@ -25,10 +42,10 @@ export interface House {
 
 /** A doorbell for a tenant. The platform's own realm has none. */
 export function doorbell(
-  job: string,
+  { name: job, queue }: JobAddress,
   house: House,
   more: { readonly item?: string; readonly again?: Doorbell["again"] } = {},
-): Doorbell {
+): Bell {
   if (house.slug === null) throw new Error(`The job ${job} is a tenant's.`);
-  return { job, tenant_id: house.id, slug: house.slug, ...more };
+  return { queue, body: { job, tenant_id: house.id, slug: house.slug, ...more } };
 }

@@ -2,6 +2,7 @@ import { type Bindings, settingsOf } from "../../env.ts";
 import { principalName } from "../access/principal.ts";
 import type { Ctx } from "../context.ts";
 import { newId } from "../ids.ts";
+import { createObjects } from "../objects.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { createMeter, tripFields } from "../observe/meter.ts";
 import { traceIdOf } from "../observe/trace.ts";
@@ -27,6 +28,7 @@ export async function runJob<C extends Ctx>(
   );
   const meter = createMeter();
   const queues = createQueues(env, meter);
+  const objects = createObjects(env, meter);
   const startedAt = Date.now();
   const tenancy = createTenancy({
     env,
@@ -34,6 +36,7 @@ export async function runJob<C extends Ctx>(
     log,
     meter,
     queues,
+    objects,
     readOnly: false,
     bookmark: null,
   });

@@ -66,7 +66,7 @@ function writeLine(level: Level, line: string): void {
  * Names that hold secrets by convention, and shapes that secrets have: JWTs, webhook secrets, our
  * refresh and device tokens, bearer headers. A net under code that should not log them in the first place.
  */
-const SECRET_NAME = /password|secret|token|authorization|master_key|private/i;
+const SECRET_NAME = /password|secret|token|authorization|^auth$|master_key|private/i;
 const SECRET_SHAPE =
   /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bwhsec_[\w+/=-]+|\brw[rdi]_[\w-]{20,}|\bBearer\s+\S+|\$(?:scrypt|2[aby])\$\S+/g;
 

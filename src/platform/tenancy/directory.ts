@@ -29,6 +29,8 @@ const COLD_TIMEOUT_MS = 5_000;
 const KEPT = 10_000;
 /** Unknown hosts kept per isolate. Anybody can make up any number of them. */
 const STRANGERS_KEPT = 1_000;
+/** Slugs of which nothing is known that the registry is asked for at a time. */
+const COLD_AT_ONCE = 100;
 
 interface Known {
   readonly route: TenantRoute;
@@ -42,14 +44,23 @@ const known = createLru<Known>(KEPT);
 /** When the registry said that there is no such tenant; apart, so that they drive no tenant out. */
 const strangers = createLru<number>(STRANGERS_KEPT);
 
+/**
+ * Slugs of which nothing is known and that are being looked up, with the time at which that is over at
+ * the latest: a request that is cut off never says so.
+ */
+const cold = new Map<string, number>();
+
 /** Counts what was forgotten: a look-up that began before may bring back what was true then. */
 let forgotten = 0;
 
 /**
  * Finds a tenant by slug. The registry is asked at most once a minute per isolate and tenant, by one
  * request, while others go on with what is known; when it is silent, that serves ten minutes on.
+ * Who is known waits behind no flood of made-up names, and nobody is refused for the address that he
+ * shares with one: only what is not known is looked up for a few at a time.
  * @returns null when there is none, or it has left
- * @throws Failure `database-unavailable` when nothing is known and the registry is silent
+ * @throws Failure when nothing is known: `database-unavailable` if the registry is silent,
+ * `overloaded` if too many others are being looked up
  */
 export async function findRoute(
   control: ControlDb,
@@ -64,6 +75,7 @@ export async function findRoute(
     return null;
   const stale = seen && age < STALE_MS ? seen : null;
   if (stale && Date.now() < stale.quietUntil) return stale.route;
+  if (!stale) takeColdPlace(slug);
   const before = forgotten;
   // Set before asking, so that one asks. Should that request be cut off, another asks soon.
   if (stale) beQuiet(slug, stale);
@@ -77,7 +89,19 @@ export async function findRoute(
     log.warn("control database silent, stale route used", { slug, age, ...errorFields(error) });
     if (forgotten === before) beQuiet(slug, stale);
     return stale.route;
+  } finally {
+    if (!stale) cold.delete(slug);
   }
+}
+
+/** Slugs count, not requests: the first of a busy tenant may come in a crowd. */
+function takeColdPlace(slug: string): void {
+  const now = Date.now();
+  for (const [other, until] of cold) if (until <= now) cold.delete(other);
+  if (!cold.has(slug) && cold.size >= COLD_AT_ONCE) {
+    throw new Failure("overloaded", "Too many tenants are being looked up.");
+  }
+  cold.set(slug, now + COLD_TIMEOUT_MS);
 }
 
 function remember(slug: string, route: TenantRoute | null): void {

@@ -6,7 +6,7 @@ import { internalsOf, openRoute, type RequestScope } from "./tenancy.ts";
 
 /**
  * The scope, inside the tenant of this slug.
- * @throws Failure `tenant-not-found`, `tenant-provisioning`, `database-unavailable`
+ * @throws Failure `tenant-not-found`, `tenant-provisioning`, `database-unavailable`, `overloaded`
  */
 export async function enterTenant(scope: RequestScope, slug: string): Promise<TenantCtx> {
   const { control, settings, log } = internalsOf(scope.tenancy);

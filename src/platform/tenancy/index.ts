@@ -8,6 +8,7 @@ export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";
 export { enterTenant } from "./enter.ts";
 export { doorOf, tenantOrigin } from "./host.ts";
 export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
+export { requireOwn } from "./own.ts";
 export {
   claimTenant,
   provisionTenant,

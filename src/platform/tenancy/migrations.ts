@@ -2,6 +2,8 @@ import start from "../../../migrations/tenant/0000_start.sql";
 import auditTriggers from "../../../migrations/tenant/0001_audit_triggers.sql";
 import services from "../../../migrations/tenant/0002_services.sql";
 import webhooks from "../../../migrations/tenant/0003_webhooks.sql";
+import plansAndCalling from "../../../migrations/tenant/0004_plans_and_calling.sql";
+import destinations from "../../../migrations/tenant/0005_destinations.sql";
 
 /** One file of `migrations/tenant`. */
 export interface Migration {
@@ -15,4 +17,6 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "0001_audit_triggers.sql", sql: auditTriggers },
   { name: "0002_services.sql", sql: services },
   { name: "0003_webhooks.sql", sql: webhooks },
+  { name: "0004_plans_and_calling.sql", sql: plansAndCalling },
+  { name: "0005_destinations.sql", sql: destinations },
 ];

@@ -1,5 +1,6 @@
 import { and, eq, inArray, lt, sql } from "drizzle-orm";
 import type { PlatformCtx, TenantCtx } from "../context.ts";
+import { DEFAULT_PLAN, type RealmPlan } from "../limits/plans.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
 import type { AuditEntry, NonEmpty } from "./audit-entry.ts";
@@ -19,11 +20,11 @@ export interface Claim {
   readonly pendingSeed: string;
 }
 
-/** Fills a migrated, empty database. May be called again after it had succeeded. */
-export type Seeder = (ctx: TenantCtx, pendingSeed: string) => Promise<void>;
-
-/** The plan that everybody starts with. */
-export const DEFAULT_PLAN = "standard";
+/**
+ * Fills a migrated, empty database. May be called again after it had succeeded.
+ * @param plan what the registry says of the tenant's plan so far
+ */
+export type Seeder = (ctx: TenantCtx, pendingSeed: string, plan: RealmPlan) => Promise<void>;
 
 /** A request provisions its own tenant; only what lies still for so long is resumed, in ms. */
 const ABANDONED_MS = 60_000;
@@ -49,7 +50,7 @@ export async function claimTenant(
   const names = JSON.stringify(poolBindings(env).sort());
   const insert = write.insert(tenants).select(
     sql`SELECT ${claim.id}, ${claim.slug}, ${claim.name}, ${DEFAULT_PLAN}, ${settings.CELL},
-      pool.value, 'claimed', 0, ${claim.pendingSeed}, NULL, NULL, ${now}, ${now}, 1, NULL
+      pool.value, 'claimed', 0, ${claim.pendingSeed}, NULL, NULL, ${now}, ${now}, 1, NULL, NULL
       FROM json_each(${names}) AS pool
       WHERE NOT EXISTS (
         SELECT 1 FROM ${tenants} WHERE cell = ${settings.CELL} AND binding = pool.value
@@ -88,7 +89,7 @@ export async function provisionTenant(
     await migrateTenant(ctx, tenant);
     await advance(ctx, tenant, "migrating", "seeding");
   }
-  await seed(await openRoute(ctx, tenant), tenant.pendingSeed ?? "");
+  await seed(await openRoute(ctx, tenant), tenant.pendingSeed ?? "", tenant);
   await advance(ctx, tenant, "seeding", "active");
   forgetRoute(tenant.slug);
 }

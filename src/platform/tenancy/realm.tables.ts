@@ -1,6 +1,8 @@
 import { sql } from "drizzle-orm";
 import { check, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
+import type { LimitOverrides } from "../limits/plans.ts";
+
 /** Whether a realm serves requests. Control holds the wish; this row, read live, is what counts. */
 export const REALM_STATUSES = ["active", "suspended", "deactivated"] as const;
 export type RealmStatus = (typeof REALM_STATUSES)[number];
@@ -20,7 +22,10 @@ export const realm = sqliteTable(
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
     updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
     version: integer("version").notNull(),
-    /** Version of the registry's row that `status` was taken from: an older one comes too late. */
+    /** The registry's word on what the realm may use: a plan, and limits that differ from it. */
+    plan: text("plan").notNull().default("standard"),
+    limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
+    /** Version of the registry's row that all this was taken from: an older one comes too late. */
     registryVersion: integer("registry_version").notNull().default(0),
   },
   (table) => [check("realm_singleton", sql`${table.singleton} = 1`)],

@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { LimitOverrides } from "../limits/plans.ts";
 
 /**
  * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, then
@@ -33,7 +34,7 @@ export const tenants = sqliteTable(
     schemaVersion: integer("schema_version").notNull(),
     /** What a seed needs to be resumed, sealed; null once the tenant is active. */
     pendingSeed: text("pending_seed"),
-    /** Set while the tenant's own database has not yet heard of `state`. */
+    /** Set while the tenant's own database has not yet heard of `state`, `plan` and `limits`. */
     unsyncedSince: integer("unsynced_since", { mode: "timestamp_ms" }),
     deactivatedAt: integer("deactivated_at", { mode: "timestamp_ms" }),
     createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),
@@ -41,6 +42,8 @@ export const tenants = sqliteTable(
     version: integer("version").notNull(),
     /** When it was last known to have work; who never says so is visited seldom. */
     activeAt: integer("active_at", { mode: "timestamp_ms" }),
+    /** Limits that differ from the plan's, by name. */
+    limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
   },
   (table) => [
     index("tenants_cell").on(table.cell, table.id),

@@ -1,11 +1,13 @@
-import { and, eq, isNotNull, lt, ne, sql } from "drizzle-orm";
+import { and, eq, isNotNull, lt, ne, or, sql } from "drizzle-orm";
 import type { PlatformCtx } from "../context.ts";
 import type { House } from "../jobs/doorbell.ts";
+import type { LimitOverrides } from "../limits/plans.ts";
 import { errorFields } from "../observe/logger.ts";
 import { commit } from "./commit.ts";
 import { forgetRoute } from "./directory.ts";
 import { type RealmStatus, realm } from "./realm.tables.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
+import { migrateIfBehind } from "./schema-version.ts";
 import { write } from "./statements.ts";
 import { openRoute, platformCtx } from "./tenancy.ts";
 
@@ -26,10 +28,10 @@ const STATUS: Partial<Record<TenantState, RealmStatus>> = {
 export type OnHeard = (house: House, status: RealmStatus) => Promise<void>;
 
 /**
- * Tells a tenant's own database the state that the registry wants. Until it has heard, the
- * registry's row is marked, and {@link syncPending} tries again. Words may overtake each other: the
- * database keeps the version that it heard last and is deaf to older ones. These are commits of
- * their own: a claim on an answer that the caller's context holds is not theirs.
+ * Tells a tenant's own database the state, the plan and the limits that the registry wants. Until it
+ * has heard, the registry's row is marked, and {@link syncPending} tries again. Words may overtake each
+ * other: the database keeps the version that it heard last and is deaf to older ones. These are commits
+ * of their own: a claim on an answer that the caller's context holds is not theirs.
  */
 export async function syncTenant(
   ctx: PlatformCtx,
@@ -43,18 +45,32 @@ export async function syncTenant(
   );
   const status = tenant && STATUS[tenant.state];
   if (!tenant || !status) return;
+  // What it is told of may be younger than its schema.
+  await migrateIfBehind(ctx, tenant);
   const inside = await openRoute(ctx, tenant);
   const unheard = lt(realm.registryVersion, tenant.version);
+  const { plan, limits } = tenant;
+  const changed = { updatedAt: new Date(), version: sql`${realm.version} + 1` };
   await commit(
     inside,
     [
       {
         statement: write
           .update(realm)
-          .set({ status, updatedAt: new Date(), version: sql`${realm.version} + 1` })
+          .set({ status, ...changed })
           .where(and(unheard, ne(realm.status, status))),
         expect: "any",
         as: "realm.status",
+      },
+      {
+        statement: write
+          .update(realm)
+          .set({ plan, limits, ...changed })
+          .where(
+            and(unheard, or(ne(realm.plan, plan), sql`${realm.limits} IS NOT ${asText(limits)}`)),
+          ),
+        expect: "any",
+        as: "realm.plan",
       },
       {
         statement: write.update(realm).set({ registryVersion: tenant.version }).where(unheard),
@@ -62,7 +78,15 @@ export async function syncTenant(
         as: "realm.registry_version",
       },
     ],
-    [{ action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" }],
+    [
+      { action: `tenant.${STATE_ACTIONS[status]}`, target: tenantId, whenChanged: "realm.status" },
+      {
+        action: "tenant.plan_changed",
+        target: tenantId,
+        details: { new: { plan, limits } },
+        whenChanged: "realm.plan",
+      },
+    ],
   );
   forgetRoute(tenant.slug);
   await onHeard(tenant, status);
@@ -81,6 +105,11 @@ export async function syncTenant(
     ],
     [{ action: "tenant.state_synced", target: tenantId, whenChanged: "tenants.synced" }],
   );
+}
+
+/** As the column holds it. */
+function asText(limits: LimitOverrides | null): string | null {
+  return limits && JSON.stringify(limits);
 }
 
 /** Past participles of the states, for audit rows. */

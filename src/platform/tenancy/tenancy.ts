@@ -1,6 +1,8 @@
 import type { Bindings, Settings } from "../../env.ts";
 import type { Ctx, PlatformCtx, Realm, RequestFacts, TenantCtx } from "../context.ts";
 import type { Queues } from "../jobs/queues.ts";
+import type { MetLimits } from "../limits/headers.ts";
+import type { Objects } from "../objects.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
 import { readBookmark } from "./bookmarks.ts";
@@ -22,6 +24,7 @@ export interface TenancyOptions {
   readonly log: Logger;
   readonly meter: Meter;
   readonly queues: Queues;
+  readonly objects: Objects;
   /** Whether replicas may answer: the request only reads. */
   readonly readOnly: boolean;
   /** The client's `x-d1-bookmark`. */
@@ -62,24 +65,38 @@ export function createTenancy(options: TenancyOptions): Tenancy {
 /** The parts of a context that do not depend on the realm, and from which one the caller comes. */
 export type RequestScope = Pick<
   Ctx,
-  "settings" | "tenancy" | "queues" | "principal" | "request" | "log"
+  "settings" | "tenancy" | "queues" | "objects" | "metLimits" | "principal" | "request" | "log"
 > &
   Partial<Pick<Ctx, "realm" | "visitorFrom">>;
 
 /** A scope for a job: no caller, no request. */
 export function jobScope(tenancy: Tenancy, name: string, requestId: string): RequestScope {
-  const { settings, queues, log } = internalsOf(tenancy);
+  const { settings, queues, objects, log } = internalsOf(tenancy);
   const request: RequestFacts = { id: requestId, ip: "", userAgent: "" };
-  return { settings, tenancy, queues, principal: { kind: "job", name }, request, log };
+  const metLimits: MetLimits = new Map();
+  const principal = { kind: "job", name } as const;
+  return { settings, tenancy, queues, objects, metLimits, principal, request, log };
 }
 
 /** The scope, in the platform's own realm. A claim on an answer belongs to another realm's commit. */
 export function platformCtx(scope: RequestScope): PlatformCtx {
   const { control, settings } = internalsOf(scope.tenancy);
   const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
-  const { tenancy, queues, principal, request, log } = scope;
+  const { tenancy, queues, objects, metLimits, principal, request, log } = scope;
   const visitor = visitorOf(scope, PLATFORM);
-  return { settings, tenancy, queues, principal, request, ...visitor, log, realm, db: control };
+  return {
+    settings,
+    tenancy,
+    queues,
+    objects,
+    metLimits,
+    principal,
+    request,
+    ...visitor,
+    log,
+    realm,
+    db: control,
+  };
 }
 
 /** Where the caller is signed in, for a context of this realm; nothing when it is here. */
@@ -101,9 +118,21 @@ export async function openRoute(scope: RequestScope, route: TenantRoute): Promis
     trips: "tenantTrips",
     start: readOnly ? (seen ?? "first-unconstrained") : "first-primary",
   });
-  const { tenancy, queues, principal, request } = scope;
+  const { tenancy, queues, objects, metLimits, principal, request } = scope;
   const origin = tenantOrigin(route.slug, settings.BASE_URL);
   const realm: Realm = { id: route.id, slug: route.slug, origin };
   const visitor = visitorOf(scope, route.id);
-  return { settings, tenancy, queues, principal, request, ...visitor, log: scope.log, realm, db };
+  return {
+    settings,
+    tenancy,
+    queues,
+    objects,
+    metLimits,
+    principal,
+    request,
+    ...visitor,
+    log: scope.log,
+    realm,
+    db,
+  };
 }

@@ -1,6 +1,6 @@
 import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
 import type { PlatformCtx, TenantCtx } from "../context.ts";
-import { doorbell } from "../jobs/doorbell.ts";
+import { doorbell, type JobAddress } from "../jobs/doorbell.ts";
 import { MOST_AT_ONCE } from "../jobs/queues.ts";
 import { createLru } from "../lru.ts";
 import { commit } from "./commit.ts";
@@ -24,7 +24,7 @@ const said = createLru<number>(KEPT);
  */
 export async function visitTenants(
   ctx: PlatformCtx,
-  job: string,
+  job: JobAddress,
   which: "all" | "active",
 ): Promise<void> {
   const since = new Date(Date.now() - ACTIVE_FOR_MS);

@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
 import { brokenControl, brokenTenant, GONE } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import {
@@ -44,12 +45,13 @@ describe("health", () => {
     expect(platform.json).toEqual({
       status: "ok",
       version: "1.2.3",
-      services: { control_database: "ok", queues: "ok" },
+      services: { control_database: "ok", queues: "ok", durable_objects: "ok" },
     });
     const tenant = await call("GET", `${acme.origin}/health`);
     expect(tenant.json.services).toEqual({
       control_database: "ok",
       queues: "ok",
+      durable_objects: "ok",
       tenant_database: "ok",
     });
     for (const origin of [PLATFORM_ORIGIN, acme.origin]) {
@@ -106,7 +108,7 @@ describe("health", () => {
     }
   });
 
-  it.each(["DOORBELLS", "DEAD_LETTERS"])(
+  it.each(["DOORBELLS", "DELIVERIES", "DEAD_LETTERS"])(
     "with the queue %s down: every door says so",
     async (name) => {
       const queue = {
@@ -124,6 +126,24 @@ describe("health", () => {
       expect([problemOf(ready), ready.json.detail]).toEqual(["not-ready", "Down: queues."]);
     },
   );
+
+  /** Durable Objects that do this when they are asked. */
+  const objectsThat = (lend: () => Promise<never>): Partial<Bindings> => ({
+    RATE_LIMITER: { getByName: () => ({ lend }) } as unknown as Bindings["RATE_LIMITER"],
+  });
+
+  it("with Durable Objects that fail: every door says so", async () => {
+    const gone = objectsThat(() => Promise.reject(new Error("Network connection lost.")));
+    const health = await callWith(gone, "GET", `${acme.origin}/health`);
+    expect(health.status).toBe(200);
+    expect(health.json).toMatchObject({
+      status: "degraded",
+      services: { control_database: "ok", queues: "ok", durable_objects: "down" },
+    });
+    expectNoInternals(health);
+    const ready = await callWith(gone, "GET", `${PLATFORM_ORIGIN}/ready`);
+    expect([problemOf(ready), ready.json.detail]).toEqual(["not-ready", "Down: durable_objects."]);
+  });
 
   it("with both databases down: both are named", async () => {
     const broken = { ...brokenControl(), ...(await brokenTenant(acme.slug)) };
@@ -168,6 +188,25 @@ describe("health", () => {
         expect(ready.json.detail).toBe(`Down: ${part}.`);
       }
     });
+  });
+
+  it("says so of Durable Objects that never answer", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const silent = objectsThat(() => new Promise(() => {}));
+      let health: Reply | undefined;
+      const asked = callWith(silent, "GET", `${acme.origin}/health`).then((reply) => {
+        health = reply;
+      });
+      while (health === undefined) {
+        await vi.advanceTimersByTimeAsync(250);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await asked;
+      expect([health.status, health.json.services.durable_objects]).toEqual([200, "down"]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("a part that answers with an error is down too", async () => {

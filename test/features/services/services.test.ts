@@ -74,6 +74,7 @@ describe("services", () => {
         url: `${acme.api}/webhooks/${slug}`,
         secrets: [{ id: expect.stringMatching(/^secret_/), created_at: time }],
       },
+      api: null,
       created_at: time,
       updated_at: time,
     });

@@ -26,6 +26,7 @@ describe("the tenant of a door", () => {
   it("is shown to every role, without what is not the tenant's", async () => {
     const tokens = [acme.admin.token];
     for (const role of ROLES) tokens.push((await addUser(acme, role)).token);
+    const policy = { limit: expect.any(Number), window_seconds: 60 };
     for (const token of tokens) {
       const reply = await as(token, "GET");
       expect(reply.json).toEqual({
@@ -34,6 +35,8 @@ describe("the tenant of a door", () => {
         name: `Company ${acme.slug}`,
         url: acme.origin,
         status: "active",
+        plan: "standard",
+        limits: { tenant: policy, user: policy, webhooks: policy },
         created_at: expect.any(String),
         updated_at: expect.any(String),
       });

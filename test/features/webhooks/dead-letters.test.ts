@@ -1,16 +1,15 @@
 /** What failed for good, the queue that hears of it, and what the audit log tells of an event. */
 import { describe, expect, it, vi } from "vitest";
 import { EventError } from "../../../src/features/webhooks/handling.ts";
-import { createQueues } from "../../../src/platform/jobs/queues.ts";
 import { brokenTenant, GONE } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import { call, newTenant } from "../../support/client.ts";
 import { HOUR, MINUTE, SECOND, standingClock } from "../../support/clock.ts";
-import { keptQueues, type Sent } from "../../support/kept-queues.ts";
+import type { Sent } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { handling, NOTHING, type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
 import { addService, eventOf, eventually, post, signed } from "../../support/webhooks.ts";
-import { bindings, wrapAll } from "../../support/worker.ts";
+import { wrapAll } from "../../support/worker.ts";
 
 const fine = handling(async () => NOTHING);
 const failing = handling(async () => {
@@ -227,32 +226,6 @@ describe("a doorbell that was rung in vain", () => {
 });
 
 describe("the queues", () => {
-  it("delay by whole seconds, never before, and a day at most; every call is counted", async () => {
-    const queues = keptQueues();
-    const meter = { tenantTrips: 0, controlTrips: 0, queueSends: 0 };
-    const { ring, ringAll, bury, buryAll } = createQueues(
-      { ...bindings, ...queues.bindings },
-      meter,
-    );
-    const bell = { job: "t.work", tenant_id: "t", slug: "s" };
-    for (const delay of [undefined, -5, 0, 0.001, 5, 5.2, 86_400, 86_401, 1e9]) {
-      await ring(bell, delay);
-    }
-    const delays = queues.take().map(({ delaySeconds }) => delaySeconds);
-    expect(delays).toEqual([0, 0, 0, 1, 5, 6, 86_400, 86_400, 86_400]);
-    await ringAll([bell, bell]);
-    await bury(bell);
-    await buryAll([bell, bell]);
-    expect(queues.take().map(({ queue }) => queue)).toEqual([
-      "doorbells",
-      "doorbells",
-      "dead-letters",
-      "dead-letters",
-      "dead-letters",
-    ]);
-    expect(meter).toEqual({ tenantTrips: 0, controlTrips: 0, queueSends: 9 + 1 + 1 + 1 });
-  });
-
   it("bring a dead letter to its consumer: the real ones", async () => {
     const tenant = await newTenant();
     const service = await addService(tenant, "generic", { max_attempts: 1 });

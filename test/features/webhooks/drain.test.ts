@@ -212,7 +212,10 @@ describe("a doorbell", () => {
     expect(await statusOf(house, [before, during])).toEqual(["pending", "pending"]);
     expect((await house.event(before)).attempts).toBe(0);
     await move("activate");
-    expect(rung(house)).toEqual([[DRAIN, {}, 0]]);
+    expect(rung(house)).toEqual([
+      [DRAIN, {}, 0],
+      ["deliveries destinations.deliver", {}, 0],
+    ]);
     await house.drain(fine);
     expect(await statusOf(house, [before, during])).toEqual(["completed", "completed"]);
   });

@@ -23,6 +23,8 @@ const SORTED = /^USE TEMP B-TREE FOR (ORDER|GROUP) BY$/;
 const WEBHOOKS = /webhook_(events|payloads|attempts|batches|rejections)/;
 const EVENTS = /from .events./;
 
+const WORK = { name: "t.work", queue: "doorbells" } as const;
+
 describe("by an index go", () => {
   let house: QuietHouse;
   let env: Bindings;
@@ -218,13 +220,13 @@ describe("by an index go", () => {
     ],
     [
       "visits",
-      () => visitTenants(jobCtx(env), "t.work", "all"),
+      () => visitTenants(jobCtx(env), WORK, "all"),
       /tenants/,
       "tenants_cell (cell=? AND id>?)",
     ],
     [
       "visits of active tenants",
-      () => visitTenants(jobCtx(env), "t.work", "active"),
+      () => visitTenants(jobCtx(env), WORK, "active"),
       /tenants/,
       "tenants_cell (cell=? AND id>?)",
     ],

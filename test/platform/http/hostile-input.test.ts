@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { servers } from "../../support/called-services.ts";
 import {
   addUser,
   type Caller,
@@ -24,6 +25,7 @@ let operator: Caller;
 /** One that receives, and one that is changed. */
 let service: TestService;
 let changed: TestService;
+let destination: string;
 let made = 0;
 
 interface Place {
@@ -54,11 +56,25 @@ const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
   }),
   createService: (reply) => ({ url: reply.headers.get("location") ?? "", fields: NAME }),
   updateService: () => ({ url: `${acme.api}/services/${changed.slug}`, fields: NAME }),
+  callService: null,
   sendTestWebhook: (reply) => ({
     url: `${acme.api}/webhooks/events/${reply.json.event_id}`,
     fields: { type: ["type"] },
   }),
   replayDeadLetters: null,
+  createDestination: (reply) => ({
+    url: `${acme.origin}${reply.headers.get("location")}`,
+    fields: DESCRIPTION,
+  }),
+  updateDestination: () => ({
+    url: `${acme.api}/destinations/${destination}`,
+    fields: DESCRIPTION,
+  }),
+  testDestination: (reply) => ({
+    url: `${acme.api}/destinations/${destination}/deliveries/${reply.json.id}`,
+    fields: { type: ["event_type"] },
+  }),
+  resendDeliveries: null,
   signIn: null,
   signOut: null,
   refresh: null,
@@ -75,6 +91,7 @@ interface ReadBack {
 
 const FIRST = "first of data";
 const NAME = { name: ["name"] };
+const DESCRIPTION = { description: ["description"] };
 const NAMES = { first_name: ["first_name"], last_name: ["last_name"] };
 const COMPANY = { company_name: ["name"] };
 
@@ -82,7 +99,17 @@ beforeAll(async () => {
   [acme, victim, operator] = [await newTenant(), await newTenant(), await newOperator()];
   [colleague, reader] = [await addUser(acme, "manager"), await addUser(acme, "user")];
   [service, changed] = [await addService(acme), await addService(acme)];
-  const ids = { users: colleague.id, slug: changed.slug, service: service.slug };
+  const added = await call("POST", `${acme.api}/destinations`, {
+    token: acme.admin.token,
+    body: { url: "https://hooks.acme.example/", event_types: ["nothing.ever"] },
+  });
+  destination = added.json.id;
+  const ids = {
+    users: colleague.id,
+    slug: changed.slug,
+    service: service.slug,
+    destinations: destination,
+  };
   doors = {
     tenant: { origin: acme.origin, token: acme.admin.token, ids },
     platform: { origin: PLATFORM_ORIGIN, token: operator.token, ids: { tenants: victim.id } },
@@ -121,6 +148,8 @@ function bodyFor(operation: Operation): Record<string, unknown> {
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
+  // The document's own partner is nowhere.
+  if (sample.api) sample.api = { ...sample.api, base_url: `${servers().first}/echo` };
   // Neither belongs into a body without need.
   delete sample.tenant_slug;
   delete sample.invitation;

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { servers } from "../../support/called-services.ts";
 import {
   addUser,
   call,
@@ -87,6 +88,8 @@ describe("random bodies", () => {
   const bodyFor = ({ operation }: Target): fc.Arbitrary<unknown> => {
     const fields = operation.fields ?? {};
     const samples = operation.sample();
+    // The document's own partner is nowhere.
+    if (samples.api) samples.api = { ...samples.api, base_url: servers().first };
     const shape = Object.fromEntries(
       Object.keys(fields).map((name) => [
         name,
@@ -118,9 +121,10 @@ describe("random bodies", () => {
         const { operation } = target;
         const reply = await send(target, body);
         const what = `${operation.id} ${JSON.stringify(body)}: ${reply.text}`;
-        // Those that register run the pool dry one day.
-        const refused = reply.status >= 400 ? problemOf(reply) : null;
-        if (refused !== "pool-exhausted") expect(reply.status, what).toBeLessThan(500);
+        // Those that register run the pool dry one day; and breakers are held open, services slow.
+        const refused = reply.status >= 400 ? (problemOf(reply) ?? "") : "";
+        const isOthers = /^(?:pool-exhausted|circuit-open|downstream-.*)$/.test(refused);
+        if (!isOthers) expect(reply.status, what).toBeLessThan(500);
         expect(operation.statuses, what).toContain(reply.status);
         seen.set(operation.id, (seen.get(operation.id) ?? new Set()).add(reply.status));
       },

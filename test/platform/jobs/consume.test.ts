@@ -11,6 +11,10 @@ import { keptQueues } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { bindings } from "../../support/worker.ts";
 
+/** What a bell of a job tells its consumer. */
+const bellOf = (name: string, house: TestTenant, more?: Parameters<typeof doorbell>[2]) =>
+  doorbell({ name, queue: "doorbells" }, house, more).body;
+
 type Work = (slug: string, bell: Doorbell) => Promise<void> | void;
 
 /** A job that notes who was visited. */
@@ -43,7 +47,7 @@ describe("a batch of doorbells", () => {
     house: TestTenant,
     more: { item?: string; again?: Doorbell["again"] } = {},
     job = "t.work",
-  ) => doorbell(job, house, more);
+  ) => bellOf(job, house, more);
 
   it("is one run per tenant, job and item, in the order of their coming", async () => {
     const work = jobOf("t.work");
@@ -119,8 +123,8 @@ describe("a batch of doorbells", () => {
     ]);
   });
 
-  it("drops and logs a job that nobody knows, in either queue", async () => {
-    for (const queue of ["doorbells", "dead-letters"] as const) {
+  it("drops and logs a job that nobody knows, in every queue", async () => {
+    for (const queue of ["doorbells", "deliveries", "dead-letters"] as const) {
       const { result, entries } = await captureLogs(() =>
         bring(queue, [ring(a), ring(a)], { jobs: [] }),
       );
@@ -235,10 +239,10 @@ describe("doorbells that the platform gave up on", () => {
     const work = jobOf("t.work");
     const burial = jobOf("t.bury", () => {}, "dead-letters");
     const bells = [
-      doorbell("t.work", a),
-      doorbell("t.work", b),
-      doorbell("t.work", a, { again: true }),
-      doorbell("t.bury", a, { item: "x" }),
+      bellOf("t.work", a),
+      bellOf("t.work", b),
+      bellOf("t.work", a, { again: true }),
+      bellOf("t.bury", a, { item: "x" }),
     ];
     const settled = await bring("dead-letters", bells, { env, jobs: [work.job, burial.job] });
     expect(settled).toEqual({ acked: [0, 1, 2, 3], retried: [] });
@@ -248,10 +252,34 @@ describe("doorbells that the platform gave up on", () => {
     expect(sent).toHaveLength(2);
     expect(sent).toEqual(
       expect.arrayContaining([
-        { queue: "doorbells", body: doorbell("t.work", a, { again: true }), delaySeconds: 300 },
-        { queue: "doorbells", body: doorbell("t.work", b), delaySeconds: 300 },
+        { queue: "doorbells", body: bellOf("t.work", a, { again: true }), delaySeconds: 300 },
+        { queue: "doorbells", body: bellOf("t.work", b), delaySeconds: 300 },
       ]),
     );
+  });
+
+  it("are rung in the queue of their job", async () => {
+    const queues = keptQueues();
+    const env = { ...bindings, ...queues.bindings };
+    const [work, post] = [jobOf("t.work"), jobOf("t.post", () => {}, "deliveries")];
+    const bells = [bellOf("t.post", a, { again: "token" }), bellOf("t.work", a)];
+    const settled = await bring("dead-letters", bells, { env, jobs: [work.job, post.job] });
+    expect(settled).toEqual({ acked: [0, 1], retried: [] });
+    const sent = queues.take();
+    expect(sent).toHaveLength(2);
+    expect(sent).toEqual(
+      expect.arrayContaining([
+        { queue: "deliveries", body: bells[0], delaySeconds: 300 },
+        { queue: "doorbells", body: bells[1], delaySeconds: 300 },
+      ]),
+    );
+    expect([work.runs, post.runs]).toEqual([[], []]);
+    // There they are served.
+    expect(await bring("deliveries", [bells[0]], { env, jobs: [work.job, post.job] })).toEqual({
+      acked: [0],
+      retried: [],
+    });
+    expect(post.runs).toEqual([[a.slug, { again: "token" }]]);
   });
 
   it("come again when the queue refuses them, and hold up nothing else", async () => {
@@ -260,11 +288,7 @@ describe("doorbells that the platform gave up on", () => {
     const work = jobOf("t.work");
     const burial = jobOf("t.bury", () => {}, "dead-letters");
     queues.breakWith("Queue is down");
-    const bells = [
-      doorbell("t.work", a),
-      doorbell("t.bury", a, { item: "x" }),
-      doorbell("t.work", a),
-    ];
+    const bells = [bellOf("t.work", a), bellOf("t.bury", a, { item: "x" }), bellOf("t.work", a)];
     const { result, entries } = await captureLogs(() =>
       bring("dead-letters", bells, { env, jobs: [work.job, burial.job] }),
     );
@@ -281,7 +305,8 @@ describe("doorbells that the platform gave up on", () => {
 });
 
 it("the platform's own realm has no bell", () => {
-  expect(() => doorbell("t.work", { id: "platform", slug: null })).toThrow(
+  const job = { name: "t.work", queue: "doorbells" } as const;
+  expect(() => doorbell(job, { id: "platform", slug: null })).toThrow(
     "The job t.work is a tenant's.",
   );
 });

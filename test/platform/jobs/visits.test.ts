@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import worker from "../../../src/index.ts";
+import type { QueueName } from "../../../src/platform/jobs/doorbell.ts";
 import { runSchedules, type Schedule } from "../../../src/platform/jobs/schedules.ts";
 import { sayActive, visitTenants } from "../../../src/platform/tenancy/index.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
@@ -33,20 +34,20 @@ async function register(
 }
 
 /** A deployment that keeps its doorbells, counts its trips and has no tenant's database. */
-function deployment() {
+function deployment(binding: "DOORBELLS" | "DELIVERIES" = "DOORBELLS") {
   const queues = keptQueues();
   const trips: string[] = [];
   const batches: number[] = [];
-  const doorbells = queues.bindings.DOORBELLS;
+  const bells = queues.bindings[binding];
   const env = {
     ...bindings,
     ...queues.bindings,
-    DOORBELLS: {
-      ...doorbells,
+    [binding]: {
+      ...bells,
       sendBatch: (messages: Iterable<MessageSendRequest>) => {
         const all = [...messages];
         batches.push(all.length);
-        return doorbells.sendBatch(all);
+        return bells.sendBatch(all);
       },
     },
     ...wrapAll((binding) => async ({ kind }, run) => {
@@ -61,18 +62,17 @@ describe("a visit", () => {
   beforeEach(async () => {
     await CONTROL.prepare("DELETE FROM tenants").run();
   });
-  const visit = async (which: "all" | "active") => {
-    const { env, queues, trips, batches } = deployment();
-    await visitTenants(jobCtx(env), "t.work", which);
+  const visit = async (which: "all" | "active", queue: QueueName = "doorbells") => {
+    const { env, queues, trips, batches } = deployment(
+      queue === "deliveries" ? "DELIVERIES" : "DOORBELLS",
+    );
+    await visitTenants(jobCtx(env), { name: "t.work", queue }, which);
     const sent = queues.take();
     const slugs = sent.map(({ body }) => body.slug);
-    for (const { queue, body, delaySeconds } of sent) {
-      const bell = { job: "t.work", tenant_id: `tenant_${body.slug}`, slug: body.slug };
-      expect({ queue, body, delaySeconds }).toEqual({
-        queue: "doorbells",
-        body: bell,
-        delaySeconds: 0,
-      });
+    for (const message of sent) {
+      const { slug } = message.body;
+      const body = { job: "t.work", tenant_id: `tenant_${slug}`, slug };
+      expect(message).toEqual({ queue, body, delaySeconds: 0 });
     }
     return { slugs, trips, batches };
   };
@@ -94,6 +94,12 @@ describe("a visit", () => {
       expect(seen.trips).toEqual(Array.from({ length: reads }, () => "control read"));
     },
   );
+
+  it("rings through the queue of its job", async () => {
+    const slugs = await register(101, "house");
+    const seen = await visit("all", "deliveries");
+    expect([seen.slugs, seen.batches]).toEqual([slugs, [100, 1]]);
+  });
 
   it("is for the active tenants of this cell", async () => {
     const here = await register(2, "here");
@@ -136,10 +142,12 @@ describe("the schedules", () => {
     }
     const all = ["busy-000", "idle-000", "idle-001"];
     expect(rung).toEqual({
-      "* * * * *": ["webhooks.drain busy-000"],
+      "* * * * *": ["webhooks.drain busy-000", "destinations.deliver busy-000"],
       "0 * * * *": [
         ...all.map((slug) => `webhooks.drain ${slug}`),
         ...all.map((slug) => `webhooks.retain ${slug}`),
+        ...all.map((slug) => `destinations.deliver ${slug}`),
+        ...all.map((slug) => `destinations.retain ${slug}`),
       ],
     });
   });

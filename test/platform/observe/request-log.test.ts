@@ -4,6 +4,7 @@ import type { Bindings } from "../../../src/env.ts";
 import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
 import { traceIdOf } from "../../../src/platform/observe/trace.ts";
 import { brokenControl, brokenTenant } from "../../support/broken.ts";
+import { addCalled, servers } from "../../support/called-services.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import {
   addUser,
@@ -60,6 +61,7 @@ describe("the request log", () => {
       tenant_d1_trips: expect.any(Number),
       control_d1_trips: 0,
       queue_sends: 0,
+      durable_object_calls: expect.any(Number),
     });
   });
 
@@ -77,6 +79,25 @@ describe("the request log", () => {
       queue_sends: 0,
       tenant: null,
     });
+  });
+
+  it("counts the calls of Durable Objects", async () => {
+    const tenant = await newTenant();
+    const { token } = tenant.admin;
+    const first = await lineOf("GET", `${tenant.api}/users`, { token });
+    expect(first.line.durable_object_calls).toBe(1);
+    // The tokens of a lease are spent without asking.
+    const statuses = new Set<unknown>();
+    for (let request = 0; request < 10; request++) {
+      const { line } = await lineOf("GET", `${tenant.api}/users`, { token });
+      statuses.add(line.durable_object_calls);
+    }
+    expect(statuses).toContain(0);
+    const health = await lineOf("GET", `${tenant.origin}/health`, { ip: "192.0.2.77" });
+    // One for the address, and one to see whether they answer.
+    expect(health.line.durable_object_calls).toBe(2);
+    const preflight = await lineOf("OPTIONS", `${tenant.api}/users`);
+    expect(preflight.line.durable_object_calls).toBe(0);
   });
 
   it("counts what was sent to the queues", async () => {
@@ -139,6 +160,27 @@ describe("the request log", () => {
     });
     const down = await lineOf("GET", url, { token }, await brokenTenant(acme.slug));
     expect(down.line.status).toBe(503);
+  });
+
+  it("notes what a called service is at fault for, and raises no alarm", async () => {
+    const service = await addCalled(acme, {
+      base_url: servers().dead,
+      retry: { max_attempts: 1 },
+      breaker: { minimum_calls: 1 },
+    });
+    const url = `${acme.api}/services/${service.slug}/requests`;
+    const body = { method: "GET", path: "/" };
+    for (const [status, code] of [
+      [502, "downstream-unreachable"],
+      [503, "circuit-open"],
+    ] as const) {
+      const { line, entries } = await lineOf("POST", url, { token: acme.admin.token, body });
+      expect(line.status).toBe(status);
+      expect(entries.filter(({ level }) => level === "error")).toEqual([]);
+      const notes = entries.filter(({ message }) => message === "called service failed");
+      expect(notes).toMatchObject([{ level: "info", code, request_id: line.request_id }]);
+      expect(JSON.stringify(notes)).not.toContain("stack");
+    }
   });
 
   it("tells faults without the values of the query that failed", async () => {
@@ -229,8 +271,18 @@ describe("the job log", () => {
 
   /** The jobs of each cron, and calls of the queue that each makes for two tenants. */
   const JOBS = {
-    "* * * * *": { "provisioning.resume": 0, "tenants.sync_state": 0, "webhooks.sweep": 1 },
-    "0 * * * *": { "webhooks.sweep_all": 1, "webhooks.retain": 1 },
+    "* * * * *": {
+      "provisioning.resume": 0,
+      "tenants.sync_state": 0,
+      "webhooks.sweep": 1,
+      "destinations.sweep": 1,
+    },
+    "0 * * * *": {
+      "webhooks.sweep_all": 1,
+      "webhooks.retain": 1,
+      "destinations.sweep_all": 1,
+      "destinations.retain": 1,
+    },
   };
 
   it.each(Object.entries(JOBS))("has one line for each schedule of %s", async (cron, jobs) => {
@@ -239,8 +291,9 @@ describe("the job log", () => {
         .bind(activeAt)
         .run();
       // Who was not heard of lately is left to the hour.
-      const idle = activeAt === null && "webhooks.sweep" in jobs ? { "webhooks.sweep": 0 } : {};
-      await expectLines(cron, { ...jobs, ...idle });
+      const idle = { "webhooks.sweep": 0, "destinations.sweep": 0 };
+      const isIdle = activeAt === null && "webhooks.sweep" in jobs;
+      await expectLines(cron, { ...jobs, ...(isIdle ? idle : {}) });
     }
   });
 
@@ -264,6 +317,7 @@ describe("the job log", () => {
         tenant_d1_trips: 0,
         control_d1_trips: 1,
         queue_sends: jobs[String(line.job)],
+        durable_object_calls: 0,
       });
     }
   }
@@ -334,6 +388,7 @@ describe("the job log", () => {
       { job: "provisioning.resume", status: "failed" },
       { job: "tenants.sync_state", status: "failed" },
       { job: "webhooks.sweep", status: "failed" },
+      { job: "destinations.sweep", status: "failed" },
     ]);
   });
 });

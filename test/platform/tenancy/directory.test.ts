@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { Failure } from "../../../src/platform/problems.ts";
-import { findRoute } from "../../../src/platform/tenancy/directory.ts";
+import { findRoute, forgetRoute } from "../../../src/platform/tenancy/directory.ts";
 import { call, newTenant, problemOf } from "../../support/client.ts";
 import { jobCtx } from "../../support/ctx.ts";
 import { type Around, LOST_TEXTS, wrapD1 } from "../../support/d1.ts";
@@ -113,6 +113,45 @@ describe("the way to a tenant", () => {
     expect((await first).status).toBe(200);
     expect((await me()).status).toBe(200);
     expect(trips).toBe(1);
+  });
+
+  it("is looked for by 100 slugs of nobody at a time, and who is known waits behind none", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    const { origin, admin } = await newTenant("beside-a-flood");
+    const late = await newTenant("cold-in-a-flood");
+    forgetRoute(late.slug);
+    let trips = 0;
+    const answer = Promise.withResolvers<void>();
+    const slow = controlWith(async (_, run) => {
+      trips += 1;
+      await answer.promise;
+      return run();
+    });
+    // The first of a busy tenant come in a crowd, and are one.
+    const crowd = times(30, () => slow.call("GET", health(late.slug)));
+    const flood = times(99, (index) => slow.call("GET", health(`flood-${index}`)));
+    await vi.waitFor(() => expect(trips).toBe(129));
+    const refused = await slow.call("GET", health("flood-100"));
+    expect([refused.status, problemOf(refused)]).toEqual([503, "overloaded"]);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    const known = await slow.call("GET", `${origin}/api/v1/auth/me`, { token: admin.token });
+    expect([known.status, trips]).toEqual([200, 129]);
+    answer.resolve();
+    for (const reply of await Promise.all(crowd)) expect(reply.status).toBe(200);
+    for (const reply of await Promise.all(flood)) expect(problemOf(reply)).toBe("tenant-not-found");
+    expect(problemOf(await slow.call("GET", health("flood-100")))).toBe("tenant-not-found");
+  });
+
+  it("is looked for again when those who were looking have been cut off", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const cut = controlWith(() => new Promise(() => {}));
+    for (const index of times(100, (nth) => nth)) {
+      // Its timer is real, and is over long after this test.
+      void findRoute(jobCtx(cut.env).db, `cut-off-${index}`, jobCtx().log).catch(() => {});
+    }
+    expect(problemOf(await call("GET", health("after-them")))).toBe("overloaded");
+    vi.setSystemTime(Date.now() + 5_000);
+    expect(problemOf(await call("GET", health("after-them")))).toBe("tenant-not-found");
   });
 
   it("leads nowhere for a slug that nobody has, and nobody answers for", async () => {

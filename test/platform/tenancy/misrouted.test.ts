@@ -13,6 +13,7 @@ import {
 import { SECOND, standingClock } from "../../support/clock.ts";
 import { jobCtx, tenantCtx } from "../../support/ctx.ts";
 import { dumpOf } from "../../support/dump.ts";
+import { addService, eventOf, signed, type TestService } from "../../support/webhooks.ts";
 import { bindings, databaseOfTenant, registryOf } from "../../support/worker.ts";
 
 // What an isolate believes of a caller is forgotten from test to test, and no token runs out.
@@ -21,9 +22,12 @@ standingClock({ between: 6 * SECOND });
 describe("a tenant whose binding leads to another's database", () => {
   let one: TestTenant;
   let other: TestTenant;
+  let hook: TestService;
+  let others: TestService;
   let swapped: Partial<Bindings>;
   beforeAll(async () => {
     [one, other] = [await newTenant("mixed-up"), await newTenant("mixed-in")];
+    [hook, others] = [await addService(one), await addService(other)];
     const [first, second] = [await registryOf(one.slug), await registryOf(other.slug)];
     swapped = {
       [String(first?.binding)]: await databaseOfTenant(other.slug),
@@ -63,6 +67,17 @@ describe("a tenant whose binding leads to another's database", () => {
     const reply = await callWith(swapped, method, url, options);
     expect(reply.status, reply.text).toBe(500);
     expect(reply.text).not.toContain(other.id);
+    expect(await everything()).toEqual(before);
+  });
+
+  it("takes in no webhook, and does not say that there is no such service", async () => {
+    for (const service of [hook, { ...others, url: hook.url }]) {
+      const { url, headers, body } = await signed(service, eventOf(service, "misrouted"));
+      const reply = await callWith(swapped, "POST", url, { headers, raw: body });
+      // So that the provider comes again when the mistake is mended.
+      expect(reply.status, reply.text).toBe(503);
+      expect(reply.text).not.toContain(other.id);
+    }
     expect(await everything()).toEqual(before);
   });
 

@@ -12,6 +12,7 @@ import {
   firstValue,
   openWorker,
   registryOf,
+  tick,
   wrapAll,
 } from "../../support/worker.ts";
 
@@ -109,6 +110,24 @@ describe("a tenant on an older schema", () => {
     );
     await works(api, email);
     expect(await notedMigrations(id)).toBe(1);
+  });
+
+  it.each([
+    ["a suspension", "suspended", "standard"],
+    ["another plan", "active", "business"],
+  ])("hears of %s: it is migrated before it is told", async (_, state, plan) => {
+    // Older than the columns that it is told to change.
+    const slug = `told-${state}`;
+    const { database } = await oldTenant(slug, { database: 4, registry: 4 });
+    await bindings.CONTROL_DB.prepare(
+      "UPDATE tenants SET state = ?, plan = ?, version = 2, unsynced_since = 1 WHERE slug = ?",
+    )
+      .bind(state, plan, slug)
+      .run();
+    await tick();
+    expect(await registryOf(slug)).toMatchObject({ unsynced_since: null, schema_version: NEWEST });
+    const told = await database.prepare("SELECT status, plan, registry_version FROM realm").first();
+    expect(told).toEqual({ status: state, plan, registry_version: 2 });
   });
 
   it("whose migration was made but not noted is noted", async () => {

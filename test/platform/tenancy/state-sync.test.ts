@@ -101,6 +101,10 @@ describe("suspending a tenant", () => {
       ...wrapAll((name) => (name === binding ? down : through)),
     });
     const rung = () => queues.take().filter(({ body }) => body.slug === slug);
+    const both = [
+      { queue: "doorbells", body: { job: "webhooks.drain" } },
+      { queue: "deliveries", body: { job: "destinations.deliver" } },
+    ];
     await asOperator(id, "suspend", well.call);
     expect(rung()).toEqual([]);
     expect((await asOperator(id, "activate", broken.call)).status).toBe(200);
@@ -108,12 +112,12 @@ describe("suspending a tenant", () => {
     expect(rung()).toEqual([]);
     await well.tick();
     expect(await statusOf(slug)).toBe("active");
-    expect(rung()).toMatchObject([{ queue: "doorbells", body: { job: "webhooks.drain" } }]);
+    expect(rung()).toMatchObject(both);
     await well.tick();
     expect(rung()).toEqual([]);
     await asOperator(id, "suspend", well.call);
     await asOperator(id, "activate", well.call);
-    expect(rung()).toMatchObject([{ queue: "doorbells", body: { job: "webhooks.drain" } }]);
+    expect(rung()).toMatchObject(both);
   });
 
   it("is heard by a tenant, however many databases are down before it", async () => {
@@ -125,7 +129,7 @@ describe("suspending a tenant", () => {
     const deaf = times(51, (index) =>
       bindings.CONTROL_DB.prepare(
         `INSERT INTO tenants SELECT 'tenant_deaf_' || ?1, 'deaf-' || ?1, name, plan, cell,
-          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1, NULL
+          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL
           FROM tenants WHERE slug = ?2`,
       ).bind(index, heard.slug),
     );

@@ -1,0 +1,16 @@
+/** The face of circuit breakers. */
+export {
+  acquire,
+  type BreakerRef,
+  breakerView,
+  tellOrder,
+} from "./breaker-client.ts";
+export {
+  BREAKER_BOUNDS,
+  BREAKER_DEFAULTS,
+  BREAKER_MODES,
+  type BreakerMode,
+  type BreakerOptions,
+  type BreakerOrder,
+} from "./options.ts";
+export { BREAKER_STATES, type BreakerView } from "./view.ts";

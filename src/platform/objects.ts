@@ -1,0 +1,100 @@
+import type { Bindings } from "../env.ts";
+import type { CircuitBreaker } from "./breaker/circuit-breaker.ts";
+import { inTime } from "./in-time.ts";
+import type { RateLimiter } from "./limits/rate-limiter.ts";
+import type { Meter } from "./observe/meter.ts";
+import { createSilence } from "./silence.ts";
+
+/** The classes of Durable Objects, by their binding. */
+interface Classes {
+  RATE_LIMITER: RateLimiter;
+  CIRCUIT_BREAKER: CircuitBreaker;
+}
+export type ObjectKind = keyof Classes;
+
+/** The Durable Objects, as use cases see them. */
+export interface Objects {
+  /**
+   * Asks the object of this kind and name. Where the platform says that it helps, once more; what is
+   * asked must therefore bear being asked twice. While the object does not answer, few ask it, and all
+   * others hear so at once.
+   * @throws when the object does not answer
+   */
+  ask<K extends ObjectKind, R>(
+    kind: K,
+    name: string,
+    question: (object: Classes[K]) => Promise<R>,
+  ): Promise<R>;
+  /** @throws when the objects do not answer */
+  check(): Promise<void>;
+  /**
+   * Whether this location's own counter still lets the address through; costs no object a call.
+   * @throws when the counter does not answer
+   */
+  lets(address: string): Promise<boolean>;
+}
+
+/** How long an object may take, in ms: one that hangs is one that does not answer. */
+const OBJECT_MS = 2_000;
+/** How long the location's own counter may take, in ms: it is not worth waiting for. */
+const COUNTER_MS = 250;
+
+/** Which objects this isolate has heard nothing of lately. */
+const silence = createSilence(OBJECT_MS);
+
+/** The Durable Objects of this deployment, for one request or job. */
+export function createObjects(env: Bindings, meter: Meter): Objects {
+  function askOnce<K extends ObjectKind, R>(
+    kind: K,
+    name: string,
+    question: (object: Classes[K]) => Promise<R>,
+  ): Promise<R> {
+    meter.objectCalls += 1;
+    // A stub that has failed once fails for ever. What goes to and fro is plain data, so that to the
+    // caller it is as if the object were here.
+    const stub = (env[kind] as DurableObjectNamespace).getByName(name) as unknown as Classes[K];
+    const late = () => new Error(`The object ${kind} did not answer within ${OBJECT_MS} ms.`);
+    return inTime(question(stub), OBJECT_MS, late);
+  }
+  const askTwice: Objects["ask"] = async (kind, name, question) => {
+    try {
+      return await askOnce(kind, name, question);
+    } catch (error) {
+      if (!isRetryable(error)) throw error;
+      return askOnce(kind, name, question);
+    }
+  };
+  const objects: Objects = {
+    async ask(kind, name, question) {
+      const object = `${kind} ${name}`;
+      const askedAt = Date.now();
+      if (!silence.mayAsk(object, askedAt)) {
+        throw new Error(`The object ${kind} has not answered lately.`);
+      }
+      try {
+        const answer = await askTwice(kind, name, question);
+        silence.heard(object, Date.now());
+        return answer;
+      } catch (error) {
+        silence.notHeard(object, askedAt, Date.now());
+        throw error;
+      }
+    },
+    async check() {
+      // Whatever was heard of late: that it answers now is the question.
+      await askTwice("RATE_LIMITER", "health", (limiter) => limiter.lend([]));
+    },
+    async lets(address) {
+      const asked = env.ADDRESS_GUARD.limit({ key: address });
+      const late = () => new Error(`The counter did not answer within ${COUNTER_MS} ms.`);
+      return (await inTime(asked, COUNTER_MS, late)).success;
+    },
+  };
+  return objects;
+}
+
+/** What an overloaded object is asked again at once overloads it more (Cloudflare's own words). */
+function isRetryable(error: unknown): boolean {
+  const { retryable, overloaded } = error as { retryable?: boolean; overloaded?: boolean };
+  return retryable === true && overloaded !== true;
+}
