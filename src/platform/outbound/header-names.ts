@@ -1,3 +1,5 @@
+import { OF_HTTP } from "../header-names.ts";
+
 /** What a caller may say to a service. Anything else is the connection's, the platform's or a risk. */
 const ALLOWED: ReadonlySet<string> = new Set([
   "accept",
@@ -16,32 +18,8 @@ const ALLOWED: ReadonlySet<string> = new Set([
 /** Headers of applications: `x-` anything, and versions such as `stripe-version`. */
 const OF_APPLICATIONS = /^(?:x-[a-z0-9-]+|[a-z0-9]+-version)$/;
 
-/** Headers of HTTP itself, and those that mean something to servers on the way. */
-const OF_HTTP: ReadonlySet<string> = new Set([
-  "accept",
-  "accept-encoding",
-  "connection",
-  "content-encoding",
-  "content-length",
-  "content-type",
-  "cookie",
-  "date",
-  "expect",
-  "forwarded",
-  "host",
-  "keep-alive",
-  "origin",
-  "range",
-  "referer",
-  "set-cookie",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "true-client-ip",
-  "upgrade",
-  "user-agent",
-  "via",
-]);
+/** Those that mean something to servers on the way besides. */
+const OF_SERVERS: ReadonlySet<string> = new Set(["range", "true-client-ip"]);
 
 /**
  * By these proxies tell servers whom they have let in, from where, and what was asked for. A server
@@ -79,5 +57,7 @@ function isOfProxies(lower: string): boolean {
 /** Whether a service's settings may name it for what the platform adds itself. */
 export function mayBeNamed(name: string): boolean {
   const lower = name.toLowerCase();
-  return !OF_HTTP.has(lower) && (!isOfProxies(lower) || OF_KEYS.test(lower));
+  return (
+    !OF_HTTP.has(lower) && !OF_SERVERS.has(lower) && (!isOfProxies(lower) || OF_KEYS.test(lower))
+  );
 }

@@ -82,21 +82,14 @@ export function jobScope(tenancy: Tenancy, name: string, requestId: string): Req
 export function platformCtx(scope: RequestScope): PlatformCtx {
   const { control, settings } = internalsOf(scope.tenancy);
   const realm: Realm = { id: PLATFORM, slug: null, origin: settings.BASE_URL.origin };
+  return { ...carried(scope, PLATFORM), settings, realm, db: control };
+}
+
+/** What a context of this realm takes over from its scope. */
+function carried(scope: RequestScope, realmId: string) {
   const { tenancy, queues, objects, metLimits, principal, request, log } = scope;
-  const visitor = visitorOf(scope, PLATFORM);
-  return {
-    settings,
-    tenancy,
-    queues,
-    objects,
-    metLimits,
-    principal,
-    request,
-    ...visitor,
-    log,
-    realm,
-    db: control,
-  };
+  const visitor = visitorOf(scope, realmId);
+  return { tenancy, queues, objects, metLimits, principal, request, ...visitor, log };
 }
 
 /** Where the caller is signed in, for a context of this realm; nothing when it is here. */
@@ -118,21 +111,7 @@ export async function openRoute(scope: RequestScope, route: TenantRoute): Promis
     trips: "tenantTrips",
     start: readOnly ? (seen ?? "first-unconstrained") : "first-primary",
   });
-  const { tenancy, queues, objects, metLimits, principal, request } = scope;
   const origin = tenantOrigin(route.slug, settings.BASE_URL);
   const realm: Realm = { id: route.id, slug: route.slug, origin };
-  const visitor = visitorOf(scope, route.id);
-  return {
-    settings,
-    tenancy,
-    queues,
-    objects,
-    metLimits,
-    principal,
-    request,
-    ...visitor,
-    log: scope.log,
-    realm,
-    db,
-  };
+  return { ...carried(scope, route.id), settings, realm, db };
 }
