@@ -15,6 +15,10 @@ const units = [
   "test/platform/jobs/backoff.test.ts",
   "test/platform/limits/{ledger,purses,schedules,accuracy}.test.ts",
   "test/platform/outbound/{addresses,redirects,request-headers,target-url}.test.ts",
+  "test/platform/{breaker/recovery,http/messages,observe/logger}.test.ts",
+  "test/features/{calls/answer-body,destinations/schedule,services/expiring}.test.ts",
+  "test/features/webhooks/batch-elements.test.ts",
+  "test/env.test.ts",
 ];
 
 /** More than any test asks for: limits are small where they are the subject. */
