@@ -1,11 +1,8 @@
 import fc from "fast-check";
 import { parseList } from "structured-headers";
 import { describe, expect, it } from "vitest";
-import {
-  type MetLimits,
-  rateLimitHeaders,
-  wholeSeconds,
-} from "../../src/platform/limits/headers.ts";
+import { type MetLimits, rateLimitHeaders } from "../../src/platform/limits/headers.ts";
+import { wholeSeconds } from "../../src/platform/whole-seconds.ts";
 import { holds } from "../support/property.ts";
 
 describe("the headers of limits", () => {

@@ -4,6 +4,7 @@ import { inTime } from "../in-time.ts";
 import { createLru } from "../lru.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
+import { wholeSeconds } from "../whole-seconds.ts";
 import type { Report } from "./machine.ts";
 import type { BreakerRules } from "./options.ts";
 import type { BreakerView, Standing } from "./view.ts";
@@ -167,7 +168,7 @@ function refusal(told: Told, { options }: BreakerRef, now: number): Failure {
 
 function openFailure(pauseMs: number): Failure {
   return new Failure("circuit-open", undefined, {
-    retryAfter: Math.max(1, Math.ceil(pauseMs / 1_000)),
+    retryAfter: wholeSeconds(pauseMs),
   });
 }
 

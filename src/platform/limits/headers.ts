@@ -1,3 +1,4 @@
+import { wholeSeconds } from "../whole-seconds.ts";
 import type { Verdict } from "./index.ts";
 
 /** How a request stands with one limit. */
@@ -20,9 +21,4 @@ export function rateLimitHeaders(met: MetLimits): Record<string, string> {
     return `"${name}";r=${Math.max(0, Math.floor(remaining))};t=${wholeSeconds(resetMs)}`;
   });
   return { "ratelimit-policy": policies.join(", "), ratelimit: left.join(", ") };
-}
-
-/** Rounded up, and at least 1: whoever waits so long has waited long enough. */
-export function wholeSeconds(ms: number): number {
-  return Math.max(1, Math.ceil(ms / 1_000));
 }

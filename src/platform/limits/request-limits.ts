@@ -1,8 +1,9 @@
 import type { Ctx } from "../context.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
+import { wholeSeconds } from "../whole-seconds.ts";
 import { callerLine } from "./addresses.ts";
-import { type Standing, wholeSeconds } from "./headers.ts";
+import type { Standing } from "./headers.ts";
 import { refusedFor, take } from "./index.ts";
 import { type AddressLimit, addressGate, type Gate } from "./policies.ts";
 

@@ -2,6 +2,7 @@ import { acquire } from "../breaker/index.ts";
 import type { TenantCtx } from "../context.ts";
 import { type Limit, refusedFor, take, type Verdict } from "../limits/index.ts";
 import { Failure } from "../problems.ts";
+import { wholeSeconds } from "../whole-seconds.ts";
 import { type Deadline, untilAborted } from "./deadline.ts";
 import type { Line, OutboundRequest } from "./line.ts";
 import { type Sent, send } from "./send.ts";
@@ -30,20 +31,20 @@ export async function attempt(
   const account = `calls:${ctx.realm.id}`;
   const limit = rateOf(line);
   const keepRate = async () => {
-    if (limit) requireAdmitted(line, await inTime(take(ctx, account, [limit]), deadline));
+    if (limit) requireAdmitted(line, await beforeDeadline(take(ctx, account, [limit]), deadline));
   };
   // Before the breaker, which would have to be asked: to be refused again costs nothing.
   const isKnown = limit !== null && refusedFor(account, limit) > 0;
   if (isKnown) await keepRate();
   const { key, breaker: options, order } = line;
   const asked = acquire(ctx, { key, options, order }, deadline.leftMs());
-  const permit = await inTime(asked, deadline);
+  const permit = await beforeDeadline(asked, deadline);
   let startedAt = clock();
   // Until the service itself is heard of, nothing is to be said of it.
   let outcome: ReturnType<typeof outcomeOf> = "ignored";
   try {
     if (!isKnown) await keepRate();
-    if (beforeSending) await inTime(beforeSending(), deadline);
+    if (beforeSending) await beforeDeadline(beforeSending(), deadline);
     startedAt = clock();
     const sent = await send(request, line, ctx.settings, deadline.signal);
     outcome = outcomeOf(sent);
@@ -66,7 +67,7 @@ function requireAdmitted({ ratePerSecond }: Line, { admitted, unheard, limits }:
     throw new Failure("overloaded", detail, { retryAfter: 1 });
   }
   const detail = `The service is called at most ${ratePerSecond} times a second.`;
-  const retryAfter = Math.max(1, Math.ceil((limits[0]?.resetMs ?? RATE_MS) / 1_000));
+  const retryAfter = wholeSeconds(limits[0]?.resetMs ?? RATE_MS);
   const extensions = { "violated-policies": [POLICY_NAME] };
   throw new Failure("quota-exceeded", detail, { retryAfter, extensions });
 }
@@ -82,7 +83,7 @@ function outcomeOf(sent: Sent): "success" | "failure" | "ignored" {
 }
 
 /** Objects in trouble hang, and that must not be at the cost of the caller's time. */
-async function inTime<T>(asked: Promise<T>, { signal }: Deadline): Promise<T> {
+async function beforeDeadline<T>(asked: Promise<T>, { signal }: Deadline): Promise<T> {
   try {
     return await untilAborted(asked, signal);
   } catch (error) {

@@ -7,11 +7,13 @@ import { drain } from "../../../src/features/webhooks/drain.service.ts";
 import { findByDedupeKey } from "../../../src/features/webhooks/receive.repository.ts";
 import { retain } from "../../../src/features/webhooks/retain.service.ts";
 import type { TenantCtx } from "../../../src/platform/context.ts";
+import { newId } from "../../../src/platform/ids.ts";
 import { visitTenants } from "../../../src/platform/tenancy/index.ts";
 import { jobCtx, tenantCtx } from "../../support/ctx.ts";
 import { failing } from "../../support/drains.ts";
+import { watchPlans } from "../../support/plans.ts";
 import { type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
-import { bindings, openWorker, wrapAll } from "../../support/worker.ts";
+import { openWorker } from "../../support/worker.ts";
 
 /** Tables that grow with what a tenant receives, and the names that queries give to them. */
 const LARGE =
@@ -29,42 +31,18 @@ describe("by an index go", () => {
   let house: QuietHouse;
   let env: Bindings;
   let dead: string;
-  const asked: { database: D1Database; sql: string }[] = [];
+  const { bindings: watched, plansOf } = watchPlans();
   beforeAll(async () => {
     house = await quietHouse({ max_attempts: 1 });
-    env = {
-      ...house.worker.env,
-      ...wrapAll((binding) => async (trip, run) => {
-        const database = bindings[binding] as D1Database;
-        asked.push(...trip.sql.map((sql) => ({ database, sql })));
-        return run();
-      }),
-    };
+    env = { ...house.worker.env, ...watched };
     dead = await house.accept("dead");
     await house.drain(failing);
     await house.database.prepare("UPDATE webhook_events SET told_at = 1").run();
     house.sent();
   });
 
-  /** What is asked of these tables while it runs, each with its plan. */
-  async function plansOf(run: () => Promise<unknown>, about: RegExp) {
-    asked.length = 0;
-    await run();
-    const plans: { sql: string; plan: string[] }[] = [];
-    for (const { database, sql } of asked.splice(0)) {
-      if (!about.test(sql)) continue;
-      // The values play no part in a plan.
-      const nulls = [...sql.replace(/'[^']*'/g, "")].filter((letter) => letter === "?");
-      const rows = await database
-        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
-        .bind(...nulls.map(() => null))
-        .all<{ detail: string }>();
-      plans.push({ sql, plan: rows.results.map(({ detail }) => detail) });
-    }
-    return plans;
-  }
   const drainOne = async () => {
-    await house.accept(`evt-${asked.length}`);
+    await house.accept(newId("event"));
     await inside((ctx) => drain(ctx, {}, { ...failing, random: () => 0.5 }));
   };
   const inside = async (run: (ctx: TenantCtx) => Promise<unknown>) =>
