@@ -4,11 +4,13 @@ import { inTime } from "./in-time.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { Meter } from "./observe/meter.ts";
 import { createSilence } from "./silence.ts";
+import type { LiveStream } from "./stream/live-stream.ts";
 
 /** The classes of Durable Objects, by their binding. */
 interface Classes {
   RATE_LIMITER: RateLimiter;
   CIRCUIT_BREAKER: CircuitBreaker;
+  SIGNAL_STREAM: LiveStream;
 }
 export type ObjectKind = keyof Classes;
 

@@ -1,0 +1,2 @@
+/** Which values of a metric are a signal. */
+export { SEVERITIES, type Severity } from "./rules.tables.ts";
