@@ -17,7 +17,9 @@ const units = [
   "test/platform/outbound/{addresses,redirects,request-headers,target-url}.test.ts",
   "test/platform/{breaker/recovery,http/messages,observe/logger}.test.ts",
   "test/features/{calls/answer-body,destinations/schedule,services/expiring}.test.ts",
+  "test/features/rules/{fold,samples,threshold}.test.ts",
   "test/features/webhooks/batch-elements.test.ts",
+  "test/features/signals/{sla,risk}.test.ts",
   "test/env.test.ts",
 ];
 

@@ -1,5 +1,7 @@
 /** What a request may cost in trips to databases, queues and Durable Objects, counted at the bindings. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { ROUNDS } from "../src/platform/jobs/chores.ts";
+import { addActor } from "./support/actors.ts";
 import { addUser, type Caller, newTenant, PASSWORD, type TestTenant } from "./support/client.ts";
 import { showFigures } from "./support/figures.ts";
 import { keptQueues } from "./support/kept-queues.ts";
@@ -14,8 +16,6 @@ import {
 } from "./support/webhooks.ts";
 import { bindings, firstValue, openWorker, tick, wrapAll } from "./support/worker.ts";
 
-/** Jobs of the hourly cron that visit every tenant. */
-const VISITING = 4;
 /** An isolate believes what it read of a caller, and of a service, for 5 seconds. */
 const COLD_AFTER_MS = 5_001;
 
@@ -38,6 +38,7 @@ describe("the budget of", () => {
   let serial = 0;
   let clock = 0;
   let service: TestService;
+  let actor: string;
   const trips = { tenant: 0, control: 0, queue: 0 };
   const databases = wrapAll((binding) => (_, run) => {
     trips[binding === "CONTROL_DB" ? "control" : "tenant"] += 1;
@@ -64,6 +65,7 @@ describe("the budget of", () => {
     house = await newTenant("budgeted");
     user = await addUser(house, "user");
     service = await addService(house);
+    actor = await addActor(house);
     repeated = eventOf(service, "repeated");
     const first = await counted.call("POST", service.url, await requestOf(repeated));
     await eventually(house, first.json.event_id, "completed");
@@ -85,6 +87,7 @@ describe("the budget of", () => {
     const { headers, body } = await signed(service, text);
     return { headers, raw: body };
   };
+  const acted = () => ({ actor_id: actor, event_type: "ticket_reply", metadata: { seconds: 42 } });
   let repeated = "";
   const batch = () => {
     const events = Array.from({ length: 500 }, () => eventOf(service, `event-${++serial}`));
@@ -126,6 +129,37 @@ describe("the budget of", () => {
     },
     "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
     "reading events": { warm: 1, method: "GET", path: () => "/events" },
+    "reading an actor's events": {
+      warm: 1,
+      method: "GET",
+      path: () => `/events?actor_id=${actor}`,
+    },
+    "recording an event": { warm: 1, method: "POST", path: () => "/events", body: acted },
+    "recording an event with a key": {
+      warm: 1,
+      method: "POST",
+      path: () => "/events",
+      body: acted,
+      headers: keyed,
+    },
+    "recording 500 events": {
+      warm: 2,
+      method: "POST",
+      path: () => "/events/batch",
+      body: () => ({ events: Array.from({ length: 500 }, acted) }),
+    },
+    "adding an actor": {
+      warm: 1,
+      method: "POST",
+      path: () => "/actors",
+      body: () => ({ type: "support", name: `Actor ${++serial}` }),
+    },
+    "changing an actor": {
+      warm: 2,
+      method: "PUT",
+      path: () => `/actors/${actor}`,
+      body: () => ({ name: `Actor ${++serial}` }),
+    },
     "reading destinations": { warm: 1, method: "GET", path: () => "/destinations" },
     "adding a destination": {
       warm: 1,
@@ -241,14 +275,14 @@ describe("the budget of", () => {
       DELIVERIES: counting(DELIVERIES),
     };
     Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
-    await tick(env, "0 * * * *");
+    await tick(env, ROUNDS.nightly.cron);
     showFigures(
       task,
-      `  ${VISITING} jobs: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
+      `  one round: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
     );
-    // Of each job: a hundred pages, and one look behind the last.
-    expect(trips).toEqual({ tenant: 0, control: VISITING * 101, queue: VISITING * 100 });
-    expect(queues.take()).toHaveLength(VISITING * 10_000);
+    // A hundred pages, and one look behind the last; the run is logged when it begins and when it ends.
+    expect(trips).toEqual({ tenant: 0, control: 101 + 2, queue: 100 });
+    expect(queues.take()).toHaveLength(10_000);
     expect(callsOfObjects()).toBe(0);
   });
 });

@@ -19,6 +19,9 @@ CREATE TABLE `job_runs` (
 	`tenants` integer,
 	`done` integer NOT NULL,
 	`failed` integer NOT NULL,
+	`marks` text DEFAULT '' NOT NULL,
+	`attempt` integer DEFAULT 1 NOT NULL,
+	`resumes` text,
 	`resume_after` text,
 	`error` text
 );

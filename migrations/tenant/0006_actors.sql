@@ -9,6 +9,7 @@ CREATE TABLE `actors` (
 );
 --> statement-breakpoint
 CREATE INDEX `actors_type` ON `actors` (`type`,`id`);--> statement-breakpoint
+CREATE INDEX `actors_active` ON `actors` (`active`,`id`);--> statement-breakpoint
 ALTER TABLE `realm` ADD `sla_response_time_ms` integer DEFAULT 800 NOT NULL;--> statement-breakpoint
 ALTER TABLE `realm` ADD `sla_error_rate_percent` real DEFAULT 2 NOT NULL;--> statement-breakpoint
 ALTER TABLE `realm` ADD `sla_downtime_minutes` real DEFAULT 5 NOT NULL;--> statement-breakpoint

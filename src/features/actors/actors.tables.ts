@@ -15,5 +15,8 @@ export const actors = sqliteTable(
     updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
     version: integer("version").notNull(),
   },
-  (table) => [index("actors_type").on(table.type, table.id)],
+  (table) => [
+    index("actors_type").on(table.type, table.id),
+    index("actors_active").on(table.active, table.id),
+  ],
 );

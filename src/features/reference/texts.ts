@@ -8,9 +8,11 @@ export const TAGS = [
   { name: "Tenants", description: "All tenants, for operators." },
   { name: "Services", description: "External systems that the tenant integrates." },
   { name: "Webhooks", description: "What those systems send, and what became of it." },
+  { name: "Actors", description: "Who acts in the tenant's business." },
   { name: "Events", description: "What happened in the tenant's business." },
   { name: "Destinations", description: "URLs that events are delivered to, and what arrived." },
   { name: "Audit", description: "Who did what." },
+  { name: "Jobs", description: "What ran by the clock, and what of it failed. For operators." },
   { name: "Service", description: "Whether the service is up, and where to look." },
 ];
 

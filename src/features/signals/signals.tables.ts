@@ -51,10 +51,26 @@ export const signals = sqliteTable(
     index("signals_severity").on(table.severity, table.id),
     index("signals_source").on(table.source, table.id),
     index("signals_risk").on(table.riskScore, table.id),
-    index("signals_resolved").on(table.resolvedAt),
-    index("signals_rule").on(table.ruleId).where(sql`resolved_at IS NULL AND rule_id IS NOT NULL`),
+    index("signals_status_risk").on(table.status, table.riskScore, table.id),
+    index("signals_severity_risk").on(table.severity, table.riskScore, table.id),
+    index("signals_source_risk").on(table.source, table.riskScore, table.id),
+    // Without the open ones, so that no query for those goes by it through all of them.
+    index("signals_resolved").on(table.resolvedAt).where(sql`resolved_at IS NOT NULL`),
+    index("signals_rule")
+      .on(table.ruleId, table.id)
+      .where(sql`resolved_at IS NULL AND rule_id IS NOT NULL`),
     index("signals_kind").on(table.kind, table.openedAt).where(sql`resolved_at IS NULL`),
     uniqueIndex("signals_dedupe").on(table.dedupeKey).where(sql`resolved_at IS NULL`),
+    index("signals_opened").on(table.openedAt),
+    index("signals_downtime")
+      .on(table.openedAt, table.downtimeMinutes)
+      .where(sql`downtime_minutes IS NOT NULL`),
+    index("signals_unseen")
+      .on(table.lastSeenAt)
+      .where(sql`resolved_at IS NULL AND severity = 'low'`),
+    index("signals_told")
+      .on(table.dedupeKey, table.resolvedAt)
+      .where(sql`resolved_at IS NOT NULL AND dedupe_key IS NOT NULL`),
   ],
 );
 

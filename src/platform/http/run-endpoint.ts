@@ -52,7 +52,7 @@ export async function runEndpoint<
 }
 
 /** `/api/v1/users/{id}`, as the OpenAPI document has it. */
-function patternOf(c: AppContext): string {
+export function patternOf(c: AppContext): string {
   return routePath(c).replaceAll(/:(\w+)/g, "{$1}");
 }
 
@@ -62,7 +62,7 @@ function promised<D extends Doors, A extends Access>(ctx: Ctx): CtxOf<D, A> {
 }
 
 /** What the endpoint's schemas make of the request; without a schema there is nothing to read. */
-async function readInput<
+export async function readInput<
   Params extends z.ZodObject,
   Query extends z.ZodObject,
   Body extends z.ZodType,

@@ -3,10 +3,12 @@ import type { TenantCtx } from "../context.ts";
 import { inParallel } from "../in-parallel.ts";
 import { createLogger, errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
-import { enterTenant } from "../tenancy/index.ts";
+import { enterTenant, platformCtx } from "../tenancy/index.ts";
 import { type Bell, Doorbell, type JobAddress } from "./doorbell.ts";
 import { queueOf } from "./queues.ts";
+import { isOver } from "./round-bells.ts";
 import { runJob } from "./run-job.ts";
+import { countVisits, type Visit, visitOf } from "./tally.ts";
 
 /** Work that a doorbell calls a tenant to. */
 export interface QueueJob extends JobAddress {
@@ -37,11 +39,13 @@ export async function consume(
   env: Bindings,
 ): Promise<void> {
   const buried = batch.queue.endsWith("dead-letters");
+  const visits: Visit[] = [];
   await inParallel(ringsOf(batch), AT_ONCE, async (ring) => {
     const { bell, messages } = ring;
     const job = jobs.find(({ name }) => name === bell.job);
     if (!job) return drop(messages, "no such job");
     if (buried && job.queue !== "dead-letters") {
+      if (isOver(bell, Date.now())) return settle(messages, "ack");
       const rung = await ringAnew({ queue: job.queue, body: bell }, env);
       return settle(messages, rung ? "ack" : "retry");
     }
@@ -55,8 +59,15 @@ export async function consume(
       },
       (ctx) => job.run(ctx, bell),
     );
-    settle(messages, failed && !isGone(failed.error) ? "retry" : "ack");
+    const remains = failed && !isGone(failed.error) ? failed : null;
+    const visit = visitOf(bell, remains);
+    if (visit) visits.push(visit);
+    settle(messages, remains ? "retry" : "ack");
   });
+  // What cannot be counted was done all the same, and is not done again for it.
+  if (visits.length > 0) {
+    await runJob(env, "rounds.count", platformCtx, (ctx) => countVisits(ctx, visits));
+  }
 }
 
 /**

@@ -3,6 +3,9 @@ import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlit
 export const RUN_STATUSES = ["running", "done", "failed"] as const;
 export type RunStatus = (typeof RUN_STATUSES)[number];
 
+/** Letters of `marks`: not heard of yet, has done all of it, has failed at some of it. */
+export const MARKS = { unheard: ".", done: "d", failed: "f" } as const;
+
 /** Runs of what the clock starts. */
 export const jobRuns = sqliteTable(
   "job_runs",
@@ -18,6 +21,15 @@ export const jobRuns = sqliteTable(
     /** ... that have done all of it, and that have failed at some of it. */
     done: integer("done").notNull(),
     failed: integer("failed").notNull(),
+    /**
+     * What became of each tenant's bell, by its place in the order of ringing: a letter of
+     * {@link MARKS}. However often a bell comes, its tenant counts once.
+     */
+    marks: text("marks").notNull().default(""),
+    /** 1, and one more for each time that it goes on with a run that was broken off. */
+    attempt: integer("attempt").notNull().default(1),
+    /** Id of the run that it goes on with. */
+    resumes: text("resumes"),
     /** Id of the tenant after which a run that was broken off goes on. */
     resumeAfter: text("resume_after"),
     /** Kind of the fault that ended it; its details stand in the log. */

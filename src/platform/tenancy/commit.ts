@@ -40,9 +40,10 @@ export async function commit<T = undefined>(
 ): Promise<T> {
   const id = newId("commit");
   const batch = await batchOf(ctx, steps, audit, id, result);
+  let results: readonly D1Result[] = [];
   for (let attempt = 0; ; attempt++) {
     try {
-      await handleOf(ctx.db).batch(batch);
+      results = await handleOf(ctx.db).batch(batch);
       break;
     } catch (error) {
       // The first try is the only one that nothing can have gone before.
@@ -58,6 +59,7 @@ export async function commit<T = undefined>(
     }
   }
   rememberCommit(ctx);
+  tellChanges(batch, results);
   return result as T;
 }
 
@@ -106,6 +108,11 @@ async function batchOf(
   const own = sql`EXISTS (SELECT 1 FROM ${realm} WHERE ${realm.id} = ${realmId})`;
   batch.push(guard(own, OWN_DATABASE));
   return batch;
+}
+
+/** Tells those who asked. There are no results where the answer to the commit was lost. */
+function tellChanges(batch: readonly PreparedSql[], results: readonly D1Result[]): void {
+  for (const [index, { meta }] of results.entries()) batch[index]?.changed?.(meta.changes);
 }
 
 /** Whether the commit left a row or its mark. If that cannot be read either, nobody knows. */
