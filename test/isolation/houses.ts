@@ -191,7 +191,7 @@ export async function settled({ slug }: { readonly slug: string }): Promise<void
       if ((await firstValue(database, begun)) !== 0)
         expect((await registryOf(slug))?.active_at).not.toBeNull();
     },
-    { timeout: 20_000, interval: 25 },
+    { timeout: 60_000, interval: 25 },
   );
 }
 

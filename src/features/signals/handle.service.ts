@@ -99,7 +99,8 @@ function handle(
     const handling = decide(before, at);
     if (handling === null) {
       // Instead of the answer that was made for the attempt that lost.
-      if (attempt > 1) await ctx.prepare?.(before);
+      const { prepare: answer } = ctx;
+      if (attempt > 1) await answer?.(before);
       return before;
     }
     const { change, sets, details, require, event = NOTHING } = handling;

@@ -1,4 +1,4 @@
-import type { z } from "@hono/zod-openapi";
+import type { z } from "zod";
 import type { TenantCtx } from "../../platform/context.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
