@@ -17,4 +17,5 @@ ALTER TABLE `realm` ADD `evaluation_window_minutes` integer DEFAULT 3 NOT NULL;-
 ALTER TABLE `events` ADD `actor_id` text REFERENCES actors(id);--> statement-breakpoint
 CREATE INDEX `events_actor` ON `events` (`actor_id`,`id`);--> statement-breakpoint
 CREATE INDEX `events_actor_time` ON `events` (`actor_id`,`occurred_at`);--> statement-breakpoint
-CREATE INDEX `events_type_time` ON `events` (`type`,`occurred_at`);
+CREATE INDEX `events_type_time` ON `events` (`type`,`occurred_at`);--> statement-breakpoint
+CREATE INDEX `webhook_events_dead` ON `webhook_events` (`service`,`buried_at`) WHERE status = 'dead_letter';

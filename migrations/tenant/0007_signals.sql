@@ -67,11 +67,9 @@ CREATE INDEX `signals_status_risk` ON `signals` (`status`,`risk_score`,`id`);-->
 CREATE INDEX `signals_severity_risk` ON `signals` (`severity`,`risk_score`,`id`);--> statement-breakpoint
 CREATE INDEX `signals_source_risk` ON `signals` (`source`,`risk_score`,`id`);--> statement-breakpoint
 CREATE INDEX `signals_resolved` ON `signals` (`resolved_at`) WHERE resolved_at IS NOT NULL;--> statement-breakpoint
-CREATE INDEX `signals_rule` ON `signals` (`rule_id`,`id`) WHERE resolved_at IS NULL AND rule_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `signals_kind` ON `signals` (`kind`,`opened_at`) WHERE resolved_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX `signals_dedupe` ON `signals` (`dedupe_key`) WHERE resolved_at IS NULL;--> statement-breakpoint
 CREATE INDEX `signals_opened` ON `signals` (`opened_at`);--> statement-breakpoint
 CREATE INDEX `signals_downtime` ON `signals` (`opened_at`,`downtime_minutes`) WHERE downtime_minutes IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `signals_unseen` ON `signals` (`last_seen_at`) WHERE resolved_at IS NULL AND severity = 'low';--> statement-breakpoint
-CREATE INDEX `signals_told` ON `signals` (`dedupe_key`,`resolved_at`) WHERE resolved_at IS NOT NULL AND dedupe_key IS NOT NULL;--> statement-breakpoint
-CREATE INDEX `webhook_events_dead` ON `webhook_events` (`service`,`buried_at`) WHERE status = 'dead_letter';
+CREATE INDEX `signals_told` ON `signals` (`dedupe_key`,`resolved_at`) WHERE resolved_at IS NOT NULL AND dedupe_key IS NOT NULL;

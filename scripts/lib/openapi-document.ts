@@ -8,9 +8,12 @@ import { ROOT } from "./paths.ts";
 /** The document that clients were last promised. */
 export const KEPT = join(ROOT, "docs", "openapi.json");
 
-// wrangler and vitest import `.sql` files as text; Node has to be told.
+// wrangler and vitest import `.sql` files as text; Node has to be told. Durable Objects are only named.
 registerHooks({
   load(url, context, next) {
+    if (url === "cloudflare:workers") {
+      return { format: "module", source: "export class DurableObject {}", shortCircuit: true };
+    }
     if (!url.endsWith(".sql")) return next(url, context);
     const text = JSON.stringify(readFileSync(fileURLToPath(url), "utf8"));
     return { format: "module", source: `export default ${text};`, shortCircuit: true };

@@ -1,5 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { actors } from "../actors/index.ts";
+import { actors } from "../actors/actors.tables.ts";
 
 /** What happened in the tenant's business. The words are those of CloudEvents. */
 export const events = sqliteTable(

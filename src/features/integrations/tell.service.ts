@@ -29,7 +29,7 @@ export async function recoverAll(
   stillOver: (dedupeKey: string) => Step[] = () => [],
 ): Promise<void> {
   for (const dedupeKey of dedupeKeys) {
-    await commitUnless(ctx, recover({ dedupeKey }, new Date()), stillOver(dedupeKey));
+    await commitUnless(ctx, recover(dedupeKey, new Date()), stillOver(dedupeKey));
   }
 }
 

@@ -43,7 +43,7 @@ export async function findDecay(ctx: TenantCtx): Promise<void> {
   if (!verdict) return;
   const { severity, indicators } = verdict;
   if (severity === null) {
-    if (isOpen) await carryOut(ctx, recover({ dedupeKey: SUPPORT_DECAY }, now));
+    if (isOpen) await carryOut(ctx, recover(SUPPORT_DECAY, now));
     return;
   }
   const [from, to] = [spans.recent.from, spans.recent.to].map((time) => time.toISOString());

@@ -38,7 +38,7 @@ export async function consequencesOf(
     const becoming =
       transition.kind === "opened"
         ? raise(signalOf(transition), risks.next(transition.rule.metric), now)
-        : recover({ dedupeKey: transition.key }, now);
+        : recover(transition.key, now);
     steps.push(...becoming.steps);
     audit.push(...becoming.audit);
     // That of a critical one tells more than others, and that of a recovery tells all.

@@ -17,12 +17,6 @@ export function milderOf(dedupeKey: string, severity: Severity): Which {
   return sql`${openOf(dedupeKey)} AND ${rank(sql`severity`)} < ${SEVERITIES.indexOf(severity)}`;
 }
 
-/** The open one that this rule has opened, the oldest first. */
-export function openOfRule(ruleId: string): Which {
-  return sql`SELECT id FROM ${signals} WHERE rule_id = ${ruleId} AND resolved_at IS NULL
-    ORDER BY id LIMIT 1`;
-}
-
 /** This one, once it is there. */
 export function thisOne(id: string): Which {
   return sql`SELECT id FROM ${signals} WHERE ${signals.id} = ${id}`;

@@ -9,7 +9,6 @@ import {
   milderOf,
   noteChange,
   openOf,
-  openOfRule,
   openSignal,
   resolveRecovered,
   thisOne,
@@ -86,13 +85,10 @@ export function raise(signal: NewSignal, risk: Risk, now: Date): Raising {
   };
 }
 
-/** Resolves what is open of it; whoever had it resolved was nobody. */
-export function recover(
-  match: { readonly ruleId: string } | { readonly dedupeKey: string },
-  now: Date,
-): Becoming {
+/** Resolves the open signal of this key, where there is one: what it told of is over. */
+export function recover(dedupeKey: string, now: Date): Becoming {
   const nonce = newId("signal");
-  const which = "ruleId" in match ? openOfRule(match.ruleId) : openOf(match.dedupeKey);
+  const which = openOf(dedupeKey);
   const noted = noteChange(which, "resolved", now, nonce);
   const time = now.toISOString();
   const event = told("signal.resolved", ifCritical(which), now, {
@@ -107,7 +103,7 @@ export function recover(
       {
         action: "signal.resolved",
         targetFrom: which,
-        details: { by: RECOVERY, ...match },
+        details: { by: RECOVERY, dedupe_key: dedupeKey },
         whenChanged: noted.as,
       },
       ...event.audit,

@@ -1,6 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
-import { SEVERITIES } from "../rules/index.ts";
+import { SEVERITIES } from "../rules/rules.tables.ts";
 
 /** By whom or what a signal was opened. */
 export const SIGNAL_SOURCES = ["manual", "sla", "rule", "infra", "webhook"] as const;
@@ -56,9 +56,6 @@ export const signals = sqliteTable(
     index("signals_source_risk").on(table.source, table.riskScore, table.id),
     // Without the open ones, so that no query for those goes by it through all of them.
     index("signals_resolved").on(table.resolvedAt).where(sql`resolved_at IS NOT NULL`),
-    index("signals_rule")
-      .on(table.ruleId, table.id)
-      .where(sql`resolved_at IS NULL AND rule_id IS NOT NULL`),
     index("signals_kind").on(table.kind, table.openedAt).where(sql`resolved_at IS NULL`),
     uniqueIndex("signals_dedupe").on(table.dedupeKey).where(sql`resolved_at IS NULL`),
     index("signals_opened").on(table.openedAt),

@@ -1,10 +1,8 @@
 import { and, asc, desc, eq, gt, isNull, sql } from "drizzle-orm";
-import type { StreamItem } from "../../platform/stream/protocol.ts";
 import type { Standing } from "../../platform/stream/standing.ts";
 import { type RealmDb, realm, requireOwn } from "../../platform/tenancy/index.ts";
 import { sessions } from "../sessions/index.ts";
 import { users } from "../users/index.ts";
-import { presentSignal } from "./signals.present.ts";
 import { signalChanges, signals } from "./signals.tables.ts";
 
 /** Position of the last change; 0 when there was none. */
@@ -22,12 +20,8 @@ export async function readHead(db: RealmDb): Promise<number> {
 }
 
 /** The first changes after a position, each with its signal as it is now. */
-export async function readChanges(
-  db: RealmDb,
-  after: number,
-  limit: number,
-): Promise<StreamItem[]> {
-  const rows = await db.read(
+export function readChanges(db: RealmDb, after: number, limit: number) {
+  return db.read(
     (reader) =>
       reader
         .select({
@@ -43,12 +37,6 @@ export async function readChanges(
         .limit(limit),
     "primary",
   );
-  return rows.map(({ seq, change, occurredAt, signal }) => ({
-    seq,
-    type: `signal.${change}`,
-    occurredAt,
-    data: presentSignal(signal),
-  }));
 }
 
 /** Whether the tenant is active, and which of these sessions are alive, with their users' roles. */

@@ -120,12 +120,7 @@ describe("by an index go", () => {
     ],
     ["raising one", raising({ dedupeKey: "k" }), "signals_dedupe (dedupe_key=?)"],
     ["counting one", raising({ dedupeKey: "k" }), "signals_dedupe (dedupe_key=?)"],
-    ["a recovery", () => inside(() => recover({ dedupeKey: "k" }, new Date())), "signals_dedupe ("],
-    [
-      "a rule's",
-      () => inside(() => recover({ ruleId: "r" }, new Date())),
-      "signals_rule (rule_id=?)",
-    ],
+    ["a recovery", () => inside(() => recover("k", new Date())), "signals_dedupe ("],
     ["acknowledging one", acted("acknowledge"), "(id=?)"],
     ["assigning one", acted("assign", { user_id: null }), "(id=?)"],
     ["resolving one", acted("resolve"), "(id=?)"],

@@ -166,7 +166,7 @@ describe("a signal with a key", () => {
   it("is opened anew after it was resolved", async () => {
     const about = { kind: "anew", dedupeKey: "anew" };
     const first = await raiseNow(about);
-    await carryOut(recover({ dedupeKey: "anew" }, LATER));
+    await carryOut(recover("anew", LATER));
     const second = await raiseNow(about);
     expect(second).not.toBe(first);
     expect((await shown(first)).occurrences).toBe(1);
@@ -191,7 +191,7 @@ describe("recovery", () => {
   it("resolves what is open of a key, once", async () => {
     const id = await raiseNow({ kind: "over", dedupeKey: "over", severity: "critical" });
     await raiseNow({ kind: "else", dedupeKey: "else", severity: "critical" });
-    await Promise.all(times(10, () => carryOut(recover({ dedupeKey: "over" }, LATER))));
+    await Promise.all(times(10, () => carryOut(recover("over", LATER))));
     const signal = await shown(id);
     expect(signal).toMatchObject({
       status: "resolved",
@@ -204,7 +204,7 @@ describe("recovery", () => {
     expect(events.map(({ type }) => type)).toEqual(["signal.opened", "signal.resolved"]);
     expect(events[1]?.says).toEqual({ signal });
     expect((await audited(id)).slice(1)).toEqual([
-      ["signal.resolved", null, { by: "recovery", dedupeKey: "over" }],
+      ["signal.resolved", null, { by: "recovery", dedupe_key: "over" }],
     ]);
     expect((await only("else")).status).toBe("open");
   });
@@ -215,9 +215,9 @@ describe("recovery", () => {
     await call("POST", `${house.tenant.api}/signals/${id}/acknowledge`, {
       token: house.tenant.admin.token,
     });
-    await carryOut(recover({ ruleId: newId("rule") }, LATER));
+    await carryOut(recover("other", LATER));
     expect((await shown(id)).status).toBe("acknowledged");
-    await carryOut(recover({ ruleId }, LATER));
+    await carryOut(recover("ruled", LATER));
     expect(await shown(id)).toMatchObject({ status: "resolved", resolved_by: "recovery" });
     expect(await changesOf(house, id)).toEqual(["opened", "acknowledged", "resolved"]);
     expect(await told(id)).toEqual([]);
@@ -232,7 +232,7 @@ describe("recovery", () => {
         )
         .first("rows");
     const before = await rows();
-    await carryOut(recover({ dedupeKey: "nothing" }, LATER));
+    await carryOut(recover("nothing", LATER));
     expect(await rows()).toBe(before);
   });
 });
