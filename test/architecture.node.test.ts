@@ -29,8 +29,13 @@ const CASES: Record<keyof typeof RULES, { bad: Sources[]; good: Sources[] }> = {
     bad: [
       { "src/features/a/a.service.ts": `import { find } from "../b/b.repository.ts";` },
       { "src/features/a/a.service.ts": `import type { Row } from "../b/b.repository.ts";` },
+      { "src/features/a/a.repository.ts": `import { b } from "../b/b.tables.ts";` },
+      { "src/features/a/a.tables.ts": `import { b } from "../b/b.service.ts";` },
     ],
-    good: [{ "src/features/a/a.service.ts": `import { b } from "../b/index.ts";` }],
+    good: [
+      { "src/features/a/a.service.ts": `import { b } from "../b/index.ts";` },
+      { "src/features/a/a.tables.ts": `import { b } from "../b/b.tables.ts";` },
+    ],
   },
   featureCircles: {
     bad: [

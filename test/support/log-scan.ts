@@ -9,7 +9,7 @@ const SECRETS = [
   new RegExp(btoa(CANARY.slice(0, 12))), // the same in base64, as secrets of webhooks are written
   new RegExp(MASTER_KEY),
   /eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/, // a JWT
-  /\brw[rdi]_[\w-]{20,}/, // a refresh token, device token or invitation
+  /\brw[rdit]_[\w-]{20,}/, // a refresh token, device token, invitation or ticket
   /\$scrypt\$ln=\d+,r=\d+,p=\d+\$\S+/,
 ];
 

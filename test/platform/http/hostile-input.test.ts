@@ -181,14 +181,18 @@ function bodyFor(operation: Operation): Record<string, unknown> {
     admin_password: PASSWORD,
     current_password: PASSWORD,
     new_password: PASSWORD,
+    actor_id: actor,
+    user_id: colleague.id,
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
   // The document's own partner is nowhere.
   if (sample.api) sample.api = { ...sample.api, base_url: `${servers().first}/echo` };
-  // Neither belongs into a body without need.
+  // None of these belongs into a body without need.
   delete sample.tenant_slug;
   delete sample.invitation;
+  // What the document calls a time was long ago one day.
+  delete sample.timestamp;
   return sample;
 }
 
