@@ -160,6 +160,27 @@ describe("the budget of", () => {
       path: () => `/actors/${actor}`,
       body: () => ({ name: `Actor ${++serial}` }),
     },
+    "reading signals": { warm: 1, method: "GET", path: () => "/signals" },
+    "reading signals by risk": {
+      warm: 1,
+      method: "GET",
+      path: () => "/signals?status=open&ordering=-risk_score",
+    },
+    "counting signals": { warm: 1, method: "GET", path: () => "/stats" },
+    "measuring signals": { warm: 1, method: "GET", path: () => "/signals/metrics" },
+    "opening a signal by hand": {
+      warm: 2,
+      method: "POST",
+      path: () => "/signals",
+      body: () => ({ severity: "high", title: `Signal ${++serial}` }),
+    },
+    "reporting what was measured": {
+      warm: 2,
+      method: "POST",
+      path: () => "/signals",
+      body: () => ({ response_time_ms: 900 }),
+    },
+    "reading rules": { warm: 1, method: "GET", path: () => "/signal-rules" },
     "reading destinations": { warm: 1, method: "GET", path: () => "/destinations" },
     "adding a destination": {
       warm: 1,
