@@ -25,6 +25,9 @@ export function leaksIn(lines: readonly string[], planted: readonly string[] = [
   );
 }
 
+/** Taken before anybody collects: files that share an isolate take over from each other. */
+const print = console.log.bind(console);
+
 /** Log lines shown when a test fails. */
 const RECENT = 20;
 
@@ -34,7 +37,6 @@ const RECENT = 20;
  */
 export function startLogScan() {
   const lines: string[] = [];
-  const print = console.log.bind(console);
   for (const level of ["debug", "info", "warn", "error"] as const) {
     console[level] = (...parts: unknown[]) => {
       lines.push(parts.map(String).join(" "));

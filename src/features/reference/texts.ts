@@ -10,6 +10,8 @@ export const TAGS = [
   { name: "Webhooks", description: "What those systems send, and what became of it." },
   { name: "Actors", description: "Who acts in the tenant's business." },
   { name: "Events", description: "What happened in the tenant's business." },
+  { name: "Signals", description: "What somebody has to look at, and the live stream of it." },
+  { name: "Signal rules", description: "When a metric opens a signal by itself." },
   { name: "Destinations", description: "URLs that events are delivered to, and what arrived." },
   { name: "Audit", description: "Who did what." },
   { name: "Jobs", description: "What ran by the clock, and what of it failed. For operators." },
