@@ -31,10 +31,11 @@ const units = [
  * changes the control database's own rows, has an isolate to itself.
  */
 const neighbours = [
-  "test/features/{audit,auth,calls,destinations,health,keys}/**/*.test.ts",
+  "test/features/{actors,audit,auth,calls,decay,destinations,events,health}/**/*.test.ts",
+  "test/features/{integrations,keys,rules,signal-stream,signals,stats}/**/*.test.ts",
   "test/features/limits/!(addresses).test.ts",
   "test/features/{reference,registration,services,sessions,users,webhooks}/**/*.test.ts",
-  "test/platform/{access,breaker,limits,outbound}/**/*.test.ts",
+  "test/platform/{access,breaker,limits,outbound,stream}/**/*.test.ts",
   "test/platform/http/!(lists).test.ts",
   "test/platform/tenancy/{bad-line,bookmarks,commit,misrouted,reads,unknown-outcomes}.test.ts",
   "test/races/{admins,guessing,idempotency,if-match,password,refresh}.test.ts",

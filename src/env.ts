@@ -80,8 +80,8 @@ const Vars = z
     WEBHOOK_PAYLOAD_DAYS: integer(30, 1, 3_650),
     /** ... and days that an event is remembered, so that a late repeat is known for one. */
     WEBHOOK_EVENT_DAYS: integer(400, 1, 3_650),
-    /** Days that events and resolved signals are kept. */
-    EVENT_DAYS: integer(400, 1, 3_650),
+    /** Days that events and resolved signals are kept. Uptime looks back 30 days. */
+    EVENT_DAYS: integer(400, 30, 3_650),
     /** Live streams that one user, and one tenant, may hold open. */
     STREAMS_PER_USER: integer(10, 1, 1_000),
     STREAMS_PER_TENANT: integer(500, 1, 10_000),

@@ -2,6 +2,7 @@ import { actorsRouter } from "./features/actors/index.ts";
 import { auditRouter } from "./features/audit/index.ts";
 import { authRouter } from "./features/auth/index.ts";
 import { breakersRouter, callsRouter } from "./features/calls/index.ts";
+import { decayChores, decayJobs } from "./features/decay/index.ts";
 import {
   deliveriesRouter,
   destinationChores,
@@ -17,13 +18,9 @@ import { registrationRouter, seedTenant } from "./features/registration/index.ts
 import { rulesRouter } from "./features/rules/index.ts";
 import { servicesRouter } from "./features/services/index.ts";
 import { sessionsRouter } from "./features/sessions/index.ts";
-import {
-  signalChores,
-  signalJobs,
-  signalsRouter,
-  statsRouter,
-  streamRouter,
-} from "./features/signals/index.ts";
+import { streamRouter } from "./features/signal-stream/index.ts";
+import { signalChores, signalJobs, signalsRouter } from "./features/signals/index.ts";
+import { statsRouter } from "./features/stats/index.ts";
 import { currentTenantRouter, syncStates, tenantsRouter } from "./features/tenants/index.ts";
 import { usersRouter } from "./features/users/index.ts";
 import {
@@ -93,6 +90,7 @@ export const chores: readonly Chore[] = [
   ...eventChores,
   ...keyChores,
   ...signalChores,
+  ...decayChores,
   ...integrationChores,
 ];
 
@@ -102,5 +100,6 @@ export const queueJobs: readonly QueueJob[] = [
   ...destinationJobs(findEvent),
   ...eventJobs,
   ...signalJobs,
+  ...decayJobs,
   ...roundJobs(chores),
 ];

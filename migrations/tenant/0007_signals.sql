@@ -66,6 +66,8 @@ CREATE INDEX `signals_risk` ON `signals` (`risk_score`,`id`);--> statement-break
 CREATE INDEX `signals_status_risk` ON `signals` (`status`,`risk_score`,`id`);--> statement-breakpoint
 CREATE INDEX `signals_severity_risk` ON `signals` (`severity`,`risk_score`,`id`);--> statement-breakpoint
 CREATE INDEX `signals_source_risk` ON `signals` (`source`,`risk_score`,`id`);--> statement-breakpoint
+CREATE INDEX `signals_assignee` ON `signals` (`assignee_id`,`id`) WHERE assignee_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `signals_assignee_risk` ON `signals` (`assignee_id`,`risk_score`,`id`) WHERE assignee_id IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `signals_resolved` ON `signals` (`resolved_at`) WHERE resolved_at IS NOT NULL;--> statement-breakpoint
 CREATE INDEX `signals_kind` ON `signals` (`kind`,`opened_at`) WHERE resolved_at IS NULL;--> statement-breakpoint
 CREATE UNIQUE INDEX `signals_dedupe` ON `signals` (`dedupe_key`) WHERE resolved_at IS NULL;--> statement-breakpoint

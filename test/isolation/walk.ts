@@ -91,7 +91,7 @@ export interface Walk {
 }
 
 /** Tenants that register at once. */
-const MOVING = 10;
+const MOVING = 25;
 
 /** Founds the tenants, through a Worker whose bindings tell how they are used. */
 export async function found(count: number, random: Random): Promise<Walk> {

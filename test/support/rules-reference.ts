@@ -31,6 +31,9 @@ export type History = readonly (
       /** Whether what it was held against before is forgotten. */
       readonly anew: boolean;
     }
+  /** The rule was not there before. */
+  | { readonly kind: "add"; readonly rule: number }
+  | { readonly kind: "remove"; readonly rule: number }
 )[];
 
 /** What became of one signal. */
@@ -46,12 +49,19 @@ export interface ReferenceSignal {
 export interface Outcome {
   /** The signals of each key, the first one first. */
   readonly signals: Readonly<Record<string, readonly ReferenceSignal[]>>;
-  /** Of each rule: since when its breach goes on, and its newest sample. */
-  readonly states: readonly (readonly [since: number | null, newest: number | null])[];
+  /** Of each rule: since when its breach goes on, and its newest sample; undefined once it is removed. */
+  readonly states: readonly (readonly [since: number | null, newest: number | null] | undefined)[];
+  /** How many were resolved by another rule than the one that opened them. */
+  readonly inherited: number;
 }
 
+/** @param rules all that ever are, as they begin */
 export function whatHappens(rules: readonly ReferenceRule[], history: History): Outcome {
   const signals: Record<string, ReferenceSignal[]> = {};
+  let inherited = 0;
+  const oldestFirst = [...rules.keys()].sort((one, other) =>
+    (rules[one] as ReferenceRule).id < (rules[other] as ReferenceRule).id ? -1 : 1,
+  );
   const openAt = (key: string) => signals[key]?.find(({ end }) => end === "open");
   history.forEach((entry, index) => {
     if (entry.kind === "resolve") {
@@ -60,19 +70,29 @@ export function whatHappens(rules: readonly ReferenceRule[], history: History): 
     }
     if (entry.kind !== "sample") return;
     const verdicts = rules.map((_, nth) => verdict(rules, history, nth, index));
+    const wellAt = (key: string) =>
+      verdicts.some((each, nth) => {
+        const { metric, severity } = ruleAt(rules, history, nth, index);
+        return each === "well" && key === `rule:${metric}:${severity}`;
+      });
     for (const [key, all] of Object.entries(signals)) {
       if (/^rule:(.*):[a-z]+$/.exec(key)?.[1] !== entry.metric) continue;
       for (const signal of all.filter(({ end }) => end === "open")) {
         const opener = rules.findIndex(({ id }) => id === signal.by);
-        if (verdicts[opener] === "well") signal.end = "recovery";
+        const { active, metric } = ruleAt(rules, history, opener, index);
+        const watches = active && metric === entry.metric;
+        if (watches ? verdicts[opener] === "well" : wellAt(key)) {
+          signal.end = "recovery";
+          if (!watches) inherited += 1;
+        }
       }
     }
     const seen = new Set<string>();
-    verdicts.forEach((each, nth) => {
-      if (each !== "lasts") return;
+    for (const nth of oldestFirst) {
+      if (verdicts[nth] !== "lasts") continue;
       const { id, severity } = ruleAt(rules, history, nth, index);
       const key = `rule:${entry.metric}:${severity}`;
-      if (seen.has(key)) return;
+      if (seen.has(key)) continue;
       seen.add(key);
       const signal = openAt(key);
       const { value, at } = entry;
@@ -81,9 +101,9 @@ export function whatHappens(rules: readonly ReferenceRule[], history: History): 
         signals[key] ??= [];
         signals[key].push({ by: id, occurrences: 1, value, at, end: "open" });
       }
-    });
+    }
   });
-  return { signals, states: rules.map((_, nth) => stateOf(rules, history, nth)) };
+  return { signals, states: rules.map((_, nth) => stateOf(rules, history, nth)), inherited };
 }
 
 /** The rule as it is at this place of the history. */
@@ -96,7 +116,16 @@ function ruleAt(
   const changes = history
     .slice(0, index)
     .flatMap((entry) => (entry.kind === "change" && entry.rule === nth ? [entry.changes] : []));
-  return Object.assign({ ...(rules[nth] as ReferenceRule) }, ...changes);
+  const rule = Object.assign({ ...(rules[nth] as ReferenceRule) }, ...changes);
+  return { ...rule, active: rule.active && isThere(history, nth, index) };
+}
+
+function isThere(history: History, nth: number, index: number): boolean {
+  const isOwn = (kind: "add" | "remove") => (entry: History[number]) =>
+    entry.kind === kind && entry.rule === nth;
+  const added = history.findIndex(isOwn("add"));
+  const removed = history.findIndex(isOwn("remove"));
+  return added < index && (removed === -1 || removed >= index);
 }
 
 /** The samples that a rule judges, from its last beginning up to this place: none that is late. */
@@ -146,6 +175,7 @@ function breachOf(
 }
 
 function stateOf(rules: readonly ReferenceRule[], history: History, nth: number) {
+  if (history.some((entry) => entry.kind === "remove" && entry.rule === nth)) return undefined;
   const all = judged(rules, history, nth, history.length);
   return [breachOf(rules, history, nth, all), all.at(-1)?.entry.at ?? null] as const;
 }

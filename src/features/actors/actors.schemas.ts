@@ -1,5 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { id, pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
+import {
+  id,
+  pageOf,
+  pageQuery,
+  queryFlag,
+  strictQuery,
+  Time,
+  text,
+} from "../../platform/http/schemas.ts";
 import { ACTOR_TYPES } from "./actors.tables.ts";
 
 const type = z.enum(ACTOR_TYPES).openapi({ example: "support" });
@@ -25,11 +33,7 @@ export const ActorPage = pageOf(Actor, "ActorPage");
 export const ActorQuery = strictQuery({
   ...pageQuery,
   type: type.optional(),
-  active: z
-    .enum(["true", "false"])
-    .transform((value) => value === "true")
-    .optional()
-    .openapi({ type: "boolean", example: true }),
+  active: queryFlag("Only those that are active, or only those that are not."),
 });
 
 export const NewActor = z

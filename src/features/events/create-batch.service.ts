@@ -1,5 +1,6 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import { Failure, type FieldError } from "../../platform/problems.ts";
+import { onceMore } from "../../platform/once-more.ts";
+import type { FieldError } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findActivity } from "../actors/index.ts";
 import { actorFault, type EventInput, postedRow, timeFault } from "./create.service.ts";
@@ -19,19 +20,14 @@ export type EventOutcome =
 /**
  * Records what is right of a batch, all of it in one commit. Where an actor was made inactive between
  * look and commit, nothing is stored, and the batch is judged once more.
- * @throws Failure `conflict` when that happens again
+ * @throws Failure `conflict` when that happens again and again
  */
 export async function createBatch(
   ctx: TenantCtx,
   elements: readonly Element[],
 ): Promise<readonly EventOutcome[]> {
   const inTime = elements.map((each) => faulty(each, (input) => timeFault(ctx, input)));
-  try {
-    return await store(ctx, await judgeActors(ctx, inTime));
-  } catch (error) {
-    if (!(error instanceof Failure && error.code === "conflict")) throw error;
-    return store(ctx, await judgeActors(ctx, inTime));
-  }
+  return onceMore(async () => store(ctx, await judgeActors(ctx, inTime)));
 }
 
 async function judgeActors(ctx: TenantCtx, elements: readonly Element[]): Promise<Element[]> {

@@ -2,6 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { id, pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
 import { validate } from "../../platform/http/validation.ts";
 import { Failure } from "../../platform/problems.ts";
+import { MOST_SAMPLES } from "../rules/index.ts";
 import { MOST_EVENTS } from "./create-batch.service.ts";
 import { DEEPEST, MOST_BYTES, metadataFault } from "./metadata.ts";
 
@@ -65,7 +66,7 @@ const Metadata = z
     additionalProperties: true,
     description:
       `At most ${MOST_BYTES} bytes and ${DEEPEST} levels. Numbers at its top level are values of the ` +
-      "metrics of those names, which rules watch.",
+      `metrics of those names, which rules watch: the first ${MOST_SAMPLES} whose names a metric may have.`,
     example: { response_time_sec: 42, message_length: 180 },
   });
 

@@ -1,11 +1,11 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit, type Step } from "../../platform/tenancy/index.ts";
-import { type NewSignal, type Raising, raise, readRisk, recover } from "../signals/index.ts";
+import { type Becoming, type FoundSignal, raise, readRisk, recover } from "../signals/index.ts";
 import { findNews, requireNews } from "./news.repository.ts";
 
 /** A signal that is not raised twice. */
-export type TroubleSignal = NewSignal & { readonly dedupeKey: string };
+export type TroubleSignal = FoundSignal & { readonly dedupeKey: string };
 
 /**
  * Raises what nobody was told of yet. What somebody has resolved stays resolved until it happens
@@ -36,13 +36,11 @@ export async function recoverAll(
 /** Commits it, unless it is otherwise by now: then the next visit will see. */
 async function commitUnless(
   ctx: TenantCtx,
-  { steps, audit, ring }: Pick<Raising, "steps" | "audit" | "ring">,
+  { steps, audit, ring }: Becoming,
   guards: readonly Step[],
 ): Promise<void> {
-  const [first, ...rest] = audit;
-  if (!first) return;
   try {
-    await commit(ctx, [...guards, ...steps], [first, ...rest]);
+    await commit(ctx, [...guards, ...steps], audit);
   } catch (error) {
     if (error instanceof Failure && error.code === "conflict") return;
     throw error;

@@ -40,4 +40,8 @@ request.
 
 **Webhooks** of a service that you have added are taken in at its \`webhook.url\`, signed with its
 secret and without a token. What is answered 2xx is stored and takes effect once; a repeat is answered
-\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.`;
+\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.
+
+**Signals** are what somebody has to look at: posted, or opened by a rule on a metric, and acknowledged,
+assigned and resolved. What happens to them comes live over a WebSocket: take a ticket with
+\`POST /api/v1/signals/stream-tickets\` and open \`/api/v1/signals/stream\` with it.`;

@@ -58,10 +58,12 @@ const isOf = (metric: string, key: string) =>
  * Holds rules against samples, in the order of their arrival. A sample that is older than the newest of
  * a rule comes too late and is not judged by it. A breach begins with the first sample that breaches
  * after one that does not, and lasts from the sample on that is `durationSeconds` or more after it.
- * While it lasts, each sample sees to it that the signal is open. Its end resolves what the rule has
- * opened.
+ * While it lasts, each sample sees to it that the signal is open. A sample that does not breach resolves
+ * what the rule has opened, and at its key also what was opened by a rule that is gone: one that watches
+ * the metric no more will never resolve it, and would silence the one that does.
  *
- * @param rules the oldest first: of those that share a signal, that one opens it
+ * @param rules all that are active of the samples' metrics, the oldest first: of those that share a
+ *   signal, that one opens it
  * @param open who opened what is open, by key
  * @param most after so many changes no further sample is begun with
  */
@@ -74,7 +76,7 @@ export function fold(
   const states = new Map(rules.map((rule) => [rule.id, rule]));
   const watching = Map.groupBy(rules, ({ metric }) => metric);
   const judged = new Set<string>();
-  const book = createBook(open);
+  const book = createBook(open, rules);
   let taken = 0;
   for (const sample of samples) {
     if (book.changes() >= most) break;
@@ -114,10 +116,11 @@ function lasts({ breachedSince, durationSeconds }: WatchingRule, { at }: Waiting
 const keyOfRule = ({ metric, severity }: WatchingRule) => keyOf(metric, severity);
 
 /** Keeps who opened what, and writes down what becomes of it. */
-function createBook(open: ReadonlyMap<string, string | null>) {
+function createBook(open: ReadonlyMap<string, string | null>, rules: readonly WatchingRule[]) {
   const owners = new Map(open);
   // Most rules have nothing open, and need not look.
   const opening = new Set(owners.values());
+  const metrics = new Map<string | null, string>(rules.map(({ id, metric }) => [id, metric]));
   const counts = new Map<string, { times: number; sample: WaitingSample }>();
   const transitions: Transition[] = [];
   const settle = (key: string) => {
@@ -125,17 +128,27 @@ function createBook(open: ReadonlyMap<string, string | null>) {
     if (count) transitions.push({ kind: "counted", key, ...count });
     counts.delete(key);
   };
+  const recover = (key: string) => {
+    settle(key);
+    owners.delete(key);
+    transitions.push({ kind: "recovered", key });
+  };
+  /** Whether something is open there of a rule that watches this metric no more. */
+  const isLeft = (key: string, metric: string) => {
+    const owner = owners.get(key);
+    return owner !== undefined && metrics.get(owner) !== metric;
+  };
   return {
     transitions,
     changes: () => transitions.filter(({ kind }) => kind !== "counted").length,
-    /** The rule's breach is over. Its severity may have been another when it opened the signal. */
-    end({ id, metric }: WatchingRule): void {
-      if (!opening.has(id)) return;
+    /** The rule sees no breach. Its severity may have been another when it opened a signal. */
+    end(rule: WatchingRule): void {
+      if (owners.size === 0) return;
+      const shared = keyOfRule(rule);
+      if (isLeft(shared, rule.metric)) recover(shared);
+      if (!opening.has(rule.id)) return;
       for (const [key, owner] of owners) {
-        if (owner !== id || !isOf(metric, key)) continue;
-        settle(key);
-        owners.delete(key);
-        transitions.push({ kind: "recovered", key });
+        if (owner === rule.id && isOf(rule.metric, key)) recover(key);
       }
     },
     /** The rule's breach lasts. */

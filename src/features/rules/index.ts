@@ -14,6 +14,7 @@ export {
 } from "./fold.ts";
 export { EVALUATE, ringEvaluation } from "./ring-evaluation.ts";
 export { rulesRouter } from "./rules.routes.ts";
+export { MetricName } from "./rules.schemas.ts";
 export { metricSamples, SEVERITIES, type Severity, signalRules } from "./rules.tables.ts";
 export { hasSamples, takeSamples } from "./samples.repository.ts";
-export { METRIC, samplesOf } from "./samples.ts";
+export { MOST_SAMPLES, samplesOf } from "./samples.ts";

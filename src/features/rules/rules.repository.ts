@@ -11,7 +11,7 @@ export const MOST_RULES = 100;
 
 export interface RuleFilters {
   readonly metric?: string | undefined;
-  readonly active?: "true" | "false" | undefined;
+  readonly active?: boolean | undefined;
 }
 
 /** Rules, the oldest first. */
@@ -28,7 +28,7 @@ export function listRules(
       .where(
         and(
           metric === undefined ? undefined : eq(signalRules.metric, metric),
-          active === undefined ? undefined : eq(signalRules.active, active === "true"),
+          active === undefined ? undefined : eq(signalRules.active, active),
           after ? gt(signalRules.id, String(after[0])) : undefined,
         ),
       )

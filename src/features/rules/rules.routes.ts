@@ -14,6 +14,12 @@ import * as rules from "./rules.service.ts";
 
 const TAG = "Signal rules";
 
+/** What becomes of a signal whose rule watches its metric no more. */
+const LEFT_OPEN =
+  "Another active rule of that metric and severity counts its breaches there, and resolves it at the " +
+  "first value that is no breach of its own. Where there is none, the signal stays open until somebody " +
+  "resolves it.";
+
 export const rulesRouter = createRouter();
 
 mount(
@@ -52,7 +58,8 @@ mount(
       "threshold and ends with the first that is not. Once it has lasted for the duration, every " +
       "further value sees to it that a signal of the metric and the severity is open: one that " +
       "somebody resolves while the breach lasts is followed by another. Rules of the same metric and " +
-      "severity share one signal. The end of the breach resolves it, by the rule that opened it.",
+      "severity share one signal. The end of the breach resolves it, by the rule that opened it; where " +
+      "that rule is switched off, removed or watches another metric, by any of those that share it.",
     tag: TAG,
     doors: "tenant",
     access: "signal_rules:write",
@@ -103,7 +110,7 @@ mount(
     description:
       "Another metric, operator, threshold or duration makes the rule begin anew, as if it had seen no " +
       "value yet, and so does switching it on. Switching it off, or giving it another metric, leaves a " +
-      "signal that it has opened for a person to resolve.",
+      `signal that it has opened as it is. ${LEFT_OPEN}`,
     tag: TAG,
     doors: "tenant",
     access: "signal_rules:write",
@@ -130,7 +137,7 @@ mount(
     path: "/signal-rules/{id}",
     operationId: "deleteSignalRule",
     summary: "Remove a rule",
-    description: "A signal that it has opened stays, for a person to resolve.",
+    description: `A signal that it has opened stays as it is. ${LEFT_OPEN}`,
     tag: TAG,
     doors: "tenant",
     access: "signal_rules:write",

@@ -1,5 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { id, pageOf, pageQuery, strictQuery, Time } from "../../platform/http/schemas.ts";
+import {
+  id,
+  pageOf,
+  pageQuery,
+  queryFlag,
+  strictQuery,
+  Time,
+} from "../../platform/http/schemas.ts";
 import { MOST_RULES } from "./rules.repository.ts";
 import { RULE_OPERATORS, SEVERITIES } from "./rules.tables.ts";
 import { METRIC } from "./samples.ts";
@@ -7,7 +14,8 @@ import { METRIC } from "./samples.ts";
 /** Beyond this no measure is meant, and whole numbers are no longer told apart. */
 const LARGEST = 1e15;
 
-const metric = z.string().regex(METRIC, "takes 1 to 100 of a-z, A-Z, 0-9, _, ., : and -").openapi({
+export const MetricName = z.string().regex(METRIC, "takes 1 to 100 letters, digits and . _ : -");
+const metric = MetricName.openapi({
   description:
     "As in the metadata of events, or as in the metric of a posted signal. Letters' case counts.",
   example: "checkout_latency_ms",
@@ -81,8 +89,5 @@ export const SignalRulePage = pageOf(SignalRule, "SignalRulePage");
 export const SignalRuleQuery = strictQuery({
   ...pageQuery,
   metric: metric.optional(),
-  active: z
-    .enum(["true", "false"])
-    .optional()
-    .openapi({ description: "Only those that are switched on, or off.", example: "true" }),
+  active: queryFlag("Only those that are switched on, or only those that are off."),
 });

@@ -10,7 +10,7 @@ export interface Sample {
 export const METRIC = /^[A-Za-z0-9_.:-]{1,100}$/;
 
 /** So many values one event may bring; the others are no metrics. */
-const MOST_SAMPLES = 50;
+export const MOST_SAMPLES = 50;
 
 /**
  * The metrics that an event brings: the numbers at the top level of its metadata whose names a metric

@@ -2,10 +2,11 @@ import type { TenantCtx } from "../../platform/context.ts";
 import type { AuditEntry, Step } from "../../platform/tenancy/index.ts";
 import { keyOf, type Transition } from "../rules/index.ts";
 import { type Counted, countBreaches } from "./evaluate.repository.ts";
-import { type NewSignal, type Raising, raise, recover } from "./raise.ts";
+import { type Becoming, type FoundSignal, raise } from "./raise.ts";
+import { recover } from "./recover.ts";
 import { type Risk, readRisk } from "./risk.repository.ts";
 
-type Ring = Raising["ring"];
+type Ring = Becoming["ring"];
 
 interface Consequences {
   readonly steps: Step[];
@@ -77,7 +78,7 @@ function createRisks(read: Risk | null) {
   };
 }
 
-function signalOf({ rule, sample }: Opened): NewSignal {
+function signalOf({ rule, sample }: Opened): FoundSignal {
   const { id, metric, operator, threshold, durationSeconds, severity } = rule;
   const lasting = durationSeconds > 0 ? ` for ${durationSeconds} s` : "";
   const since = new Date(rule.breachedSince ?? sample.at).toISOString();

@@ -20,6 +20,10 @@ const ROUNDS = 6;
  * Holds the tenant's rules against the samples that wait. What a sample does is one commit with its
  * being judged, so that each is judged once however many evaluate at the same time, and an evaluation
  * that ends on the way has done nothing. It rings for what it leaves.
+ *
+ * One that fails leaves all samples where they are and throws, for the queue to try again: what is taken
+ * in can be judged, so the fault is ours or the database's, and samples that were dropped for it would
+ * be breaches that nobody hears of.
  */
 export async function evaluateSamples(ctx: TenantCtx): Promise<void> {
   let left = MOST_CHANGES;

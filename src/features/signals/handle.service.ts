@@ -1,11 +1,17 @@
 import { principalName } from "../../platform/access/principal.ts";
 import type { TenantCtx } from "../../platform/context.ts";
+import { onceMore } from "../../platform/once-more.ts";
 import { Failure } from "../../platform/problems.ts";
 import { type AuditEntry, commit, type Step } from "../../platform/tenancy/index.ts";
-import { onceMore } from "./once-more.ts";
 import { thisOne } from "./raise.repository.ts";
-import { type Becoming, NOTHING, ringAll, told } from "./raise.ts";
-import { changeSignal, type Handled, requireUser, type SignalRow } from "./signals.repository.ts";
+import { NOTHING, type Part, ringAll, told } from "./raise.ts";
+import {
+  changeSignal,
+  findRole,
+  type Handled,
+  requireHandler,
+  type SignalRow,
+} from "./signals.repository.ts";
 import { get } from "./signals.service.ts";
 import type { SignalChange } from "./signals.tables.ts";
 
@@ -18,7 +24,7 @@ interface Handling {
   /** Must hold in the same commit. */
   readonly require?: Step;
   /** What destinations are told. */
-  readonly event?: Becoming;
+  readonly event?: Part;
 }
 
 /**
@@ -40,7 +46,7 @@ export function acknowledge(ctx: TenantCtx, id: string): Promise<SignalRow> {
 /**
  * Says who looks after it; null: nobody.
  * @throws Failure `not-found`; `signal-state` for one that is resolved; `validation-failed` when there
- *   is no such user
+ *   is no such user, or one who may not handle signals
  */
 export async function assign(
   ctx: TenantCtx,
@@ -55,12 +61,15 @@ export async function assign(
         change: "assigned",
         sets: { assigneeId },
         details: { old: before.assigneeId, new: assigneeId },
-        ...(assigneeId === null ? {} : { require: requireUser(assigneeId) }),
+        ...(assigneeId === null ? {} : { require: requireHandler(assigneeId) }),
       };
     });
   } catch (cause) {
-    if (!(cause instanceof Failure && cause.code === "validation-failed")) throw cause;
-    const errors = [{ pointer: "/user_id", message: "is no user of this tenant" }];
+    const isRefused = cause instanceof Failure && cause.code === "validation-failed";
+    if (!isRefused || assigneeId === null) throw cause;
+    const isThere = (await findRole(ctx.db, assigneeId)) !== undefined;
+    const message = isThere ? "may not handle signals" : "is no user of this tenant";
+    const errors = [{ pointer: "/user_id", message }];
     throw new Failure("validation-failed", "Some values are not valid.", { errors, cause });
   }
 }
@@ -93,16 +102,11 @@ function handle(
   id: string,
   decide: (before: SignalRow, at: Date) => Handling | null,
 ): Promise<SignalRow> {
-  return onceMore(async (attempt) => {
+  return onceMore(async () => {
     const before = await get(ctx, id, "primary");
     const at = new Date();
     const handling = decide(before, at);
-    if (handling === null) {
-      // Instead of the answer that was made for the attempt that lost.
-      const { prepare: answer } = ctx;
-      if (attempt > 1) await answer?.(before);
-      return before;
-    }
+    if (handling === null) return before;
     const { change, sets, details, require, event = NOTHING } = handling;
     const after = { ...before, ...sets, updatedAt: at, version: before.version + 1 };
     const result = await commit(
@@ -118,5 +122,5 @@ function handle(
 
 function requireUnresolved({ status }: SignalRow, done: string): void {
   if (status !== "resolved") return;
-  throw new Failure("signal-state", `A signal that is resolved is not ${done}.`);
+  throw new Failure("signal-state", `A signal that is resolved cannot be ${done}.`);
 }

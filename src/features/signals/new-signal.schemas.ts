@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { messageOf } from "../../platform/http/messages.ts";
 import { text } from "../../platform/http/schemas.ts";
-import { METRIC, SEVERITIES } from "../rules/index.ts";
+import { MetricName, SEVERITIES } from "../rules/index.ts";
 
 const SlaReport = z
   .strictObject({
@@ -16,10 +16,7 @@ const SlaReport = z
 
 const MetricReading = z
   .strictObject({
-    metric: z
-      .string()
-      .regex(METRIC, "takes 1 to 100 letters, digits and . _ : -")
-      .openapi({ example: "queue.depth" }),
+    metric: MetricName.openapi({ example: "queue.depth" }),
     metric_value: z.number().openapi({ example: 120 }),
   })
   .openapi("MetricReading", {
@@ -30,7 +27,10 @@ const ManualSignal = z
   .strictObject({
     severity: z.enum(SEVERITIES).openapi({ example: "high" }),
     title: text(200).openapi({ example: "Customers cannot pay by card" }),
-    description: text(2_000).nullable().optional().openapi({ example: "Since 9:20, all of them." }),
+    description: text(2_000, { lines: true })
+      .nullable()
+      .optional()
+      .openapi({ example: "Since 9:20, all of them." }),
   })
   .openapi("ManualSignal", { description: "What somebody has seen." });
 

@@ -12,6 +12,11 @@ export function openOf(dedupeKey: string): Which {
   return sql`SELECT id FROM ${signals} WHERE dedupe_key = ${dedupeKey} AND resolved_at IS NULL`;
 }
 
+/** This one, if it is not resolved. */
+export function thisOpenOne(id: string): Which {
+  return sql`${thisOne(id)} AND resolved_at IS NULL`;
+}
+
 /** The open one of this key, if it is less severe. */
 export function milderOf(dedupeKey: string, severity: Severity): Which {
   return sql`${openOf(dedupeKey)} AND ${rank(sql`severity`)} < ${SEVERITIES.indexOf(severity)}`;
@@ -56,6 +61,9 @@ export function countSignal(row: SignalRow, dedupeKey: string): Step {
         occurrences: sql`occurrences + 1`,
         lastSeenAt: sql`max(last_seen_at, ${seen})`,
         metricValue: sql`coalesce(${row.metricValue}, metric_value)`,
+        responseTimeMs: sql`coalesce(${row.responseTimeMs}, response_time_ms)`,
+        errorRatePercent: sql`coalesce(${row.errorRatePercent}, error_rate_percent)`,
+        downtimeMinutes: sql`coalesce(${row.downtimeMinutes}, downtime_minutes)`,
         description: sql`coalesce(${row.description}, description)`,
         severity: sql`CASE WHEN ${rank(sql`severity`)} < ${SEVERITIES.indexOf(row.severity)}
           THEN ${row.severity} ELSE severity END`,

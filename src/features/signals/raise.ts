@@ -1,16 +1,15 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { newId } from "../../platform/ids.ts";
-import type { AuditEntry, Step } from "../../platform/tenancy/index.ts";
+import { ringStream } from "../../platform/stream/stream-client.ts";
+import type { AuditEntry, NonEmpty, Step } from "../../platform/tenancy/index.ts";
 import { recordFound } from "../events/index.ts";
 import type { Severity } from "../rules/index.ts";
 import {
   countSignal,
-  ifCritical,
   milderOf,
   noteChange,
   openOf,
   openSignal,
-  resolveRecovered,
   thisOne,
   toldOf,
   type Which,
@@ -19,10 +18,9 @@ import type { Risk } from "./risk.repository.ts";
 import { riskScore } from "./risk.ts";
 import type { SignalRow } from "./signals.repository.ts";
 import type { SignalSource } from "./signals.tables.ts";
-import { tellStream } from "./tell-stream.ts";
 
 /** What somebody has to look at, as whoever found it knows it. */
-export interface NewSignal {
+export interface FoundSignal {
   readonly source: SignalSource;
   /** What it is about; those of a kind within the window raise each other's risk. */
   readonly kind: string;
@@ -40,21 +38,25 @@ export interface NewSignal {
   readonly downtimeMinutes?: number | null;
 }
 
-/** What becomes of a signal: parts of a commit, and what is to be called after it. */
-export interface Becoming {
-  readonly steps: Step[];
-  readonly audit: AuditEntry[];
-  /** Tells deliveries and the live stream. Once, after the commit; it fails nothing. */
+/** Parts of a commit, and what is to be called after it. */
+export interface Part {
+  readonly steps: readonly Step[];
+  readonly audit: readonly AuditEntry[];
+  /** Tells whoever waits to hear of it. Once, after the commit; it fails nothing. */
   readonly ring: (ctx: TenantCtx) => Promise<void>;
 }
 
+/** What becomes of a signal: a commit, whose bell tells deliveries and the live stream. */
+export interface Becoming extends Part {
+  readonly audit: NonEmpty<AuditEntry>;
+}
+
+/** A signal that is opened, or counted. */
 export interface Raising extends Becoming {
   /** The signal, if it is opened. */
   readonly row: SignalRow;
 }
 
-/** Who resolved it, where nobody did. */
-const RECOVERY = "recovery";
 /** Of the events that destinations get. */
 const EVENT_SOURCE = "signals";
 
@@ -62,7 +64,7 @@ const EVENT_SOURCE = "signals";
  * Opens a signal; where one of its key is not resolved, counts it there and makes that one as severe.
  * Destinations are told of critical ones.
  */
-export function raise(signal: NewSignal, risk: Risk, now: Date): Raising {
+export function raise(signal: FoundSignal, risk: Risk, now: Date): Raising {
   const row = newRow(signal, risk, now);
   const { id, source, severity, kind } = row;
   const counting = row.dedupeKey === null ? NOTHING : counted(row, row.dedupeKey, now);
@@ -72,40 +74,13 @@ export function raise(signal: NewSignal, risk: Risk, now: Date): Raising {
     row,
     steps: [...counting.steps, opened, noteChange(thisOne(id), "opened", now, id), ...event.steps],
     audit: [
-      ...counting.audit,
       {
         action: "signal.opened",
         target: id,
         details: { source, severity, kind },
         ...(row.dedupeKey === null ? {} : { whenChanged: opened.as }),
       },
-      ...event.audit,
-    ],
-    ring: (ctx) => ringAll(ctx, event),
-  };
-}
-
-/** Resolves the open signal of this key, where there is one: what it told of is over. */
-export function recover(dedupeKey: string, now: Date): Becoming {
-  const nonce = newId("signal");
-  const which = openOf(dedupeKey);
-  const noted = noteChange(which, "resolved", now, nonce);
-  const time = now.toISOString();
-  const event = told("signal.resolved", ifCritical(which), now, {
-    status: "resolved",
-    resolved_at: time,
-    resolved_by: RECOVERY,
-    updated_at: time,
-  });
-  return {
-    steps: [noted, ...event.steps, resolveRecovered(which, now, RECOVERY, nonce)],
-    audit: [
-      {
-        action: "signal.resolved",
-        targetFrom: which,
-        details: { by: RECOVERY, dedupe_key: dedupeKey },
-        whenChanged: noted.as,
-      },
+      ...counting.audit,
       ...event.audit,
     ],
     ring: (ctx) => ringAll(ctx, event),
@@ -113,7 +88,7 @@ export function recover(dedupeKey: string, now: Date): Becoming {
 }
 
 /** What it takes to count a signal at the open one of its key, and to make that as severe. */
-function counted(row: SignalRow, dedupeKey: string, now: Date): Becoming {
+function counted(row: SignalRow, dedupeKey: string, now: Date): Part {
   const { id, severity } = row;
   const milder = milderOf(dedupeKey, severity);
   const noted = noteChange(milder, "escalated", now, id);
@@ -140,18 +115,18 @@ export function told(
   which: Which,
   at: Date,
   becomes: Readonly<Record<string, string>> = {},
-): Becoming {
+): Part {
   return recordFound({ type, source: EVENT_SOURCE, at, found: toldOf(which, becomes) });
 }
 
-export const NOTHING: Becoming = { steps: [], audit: [], ring: async () => {} };
+export const NOTHING: Part = { steps: [], audit: [], ring: async () => {} };
 
 /** Tells all who wait to hear of it. */
-export async function ringAll(ctx: TenantCtx, { ring }: Becoming): Promise<void> {
-  await Promise.all([ring(ctx), tellStream(ctx)]);
+export async function ringAll(ctx: TenantCtx, { ring }: Part): Promise<void> {
+  await Promise.all([ring(ctx), ringStream(ctx)]);
 }
 
-function newRow(signal: NewSignal, { open, windowMinutes }: Risk, now: Date): SignalRow {
+function newRow(signal: FoundSignal, { open, windowMinutes }: Risk, now: Date): SignalRow {
   const { severity, kind, occurredAt } = signal;
   const frequency = (open[kind] ?? 0) + 1;
   const ageMs = now.getTime() - occurredAt.getTime();

@@ -1,30 +1,14 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import type { Chore } from "../../platform/jobs/chores.ts";
-import type { QueueJob } from "../../platform/jobs/consume.ts";
 import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findOld, forgetSignals } from "./retain.repository.ts";
 
 /** The job that drops signals that were kept long enough. */
-const RETAIN: JobAddress = { name: "signals.retain", queue: "doorbells" };
+export const RETAIN: JobAddress = { name: "signals.retain", queue: "doorbells" };
 
 /** What one commit drops, in rows: it must stay far below D1's 30 seconds. */
 const CHUNK = 500;
 const DAY_MS = 86_400_000;
-
-/** Calls for it where there is something to drop. */
-export const retainChores: readonly Chore[] = [
-  {
-    name: RETAIN.name,
-    rounds: ["cleanup", "nightly"],
-    run: async (ctx) => {
-      const some = await findOld(ctx.db, keptSince(ctx), 1);
-      if (some.length > 0) await ctx.queues.ring(doorbell(RETAIN, ctx.realm));
-    },
-  },
-];
-
-export const retainJobs: readonly QueueJob[] = [{ ...RETAIN, run: (ctx) => retain(ctx) }];
 
 /**
  * Drops signals `EVENT_DAYS` after they were resolved, and low ones that were not seen for so long:
@@ -40,6 +24,12 @@ export async function retain(ctx: TenantCtx): Promise<void> {
     { action: "signal.forgotten", details, whenChanged: "signals.forget" },
   ]);
   if (ids.length === CHUNK) await ctx.queues.ring(doorbell(RETAIN, ctx.realm, { again: true }));
+}
+
+/** Has the job come where anything is to be dropped: one read. */
+export async function lookForOld(ctx: TenantCtx): Promise<void> {
+  const some = await findOld(ctx.db, keptSince(ctx), 1);
+  if (some.length > 0) await ctx.queues.ring(doorbell(RETAIN, ctx.realm));
 }
 
 /** What is over for longer is not kept. */

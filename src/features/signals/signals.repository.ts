@@ -1,4 +1,5 @@
 import { and, asc, desc, eq, gt, lt, type SQL, sql } from "drizzle-orm";
+import { type Role, rolesWith } from "../../platform/access/permissions.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
 import type { Severity } from "../rules/index.ts";
@@ -20,6 +21,8 @@ export interface SignalFilters {
   readonly severity?: Severity | undefined;
   readonly status?: SignalStatus | undefined;
   readonly source?: SignalSource | undefined;
+  /** Id of the user who looks after them. */
+  readonly assigneeId?: string | undefined;
 }
 
 /** Whether the list goes by urgency; otherwise by id, which is the order of opening. */
@@ -51,19 +54,19 @@ export function listSignals(
 }
 
 /**
- * What fits, by the index of one filter, which has the list's order too: that of the status, unless it
- * is the one that nearly all have in the end.
+ * What fits, by the index of one filter, which has the list's order too: that of the assignee, else of
+ * the status, unless it is the one that nearly all have in the end.
  */
-function chosen({ severity, status, source }: SignalFilters): SQL | undefined {
+function chosen({ severity, status, source, assigneeId }: SignalFilters): SQL | undefined {
+  const byAssignee = [{ column: signals.assigneeId, value: assigneeId }];
   const byStatus = [{ column: signals.status, value: status }];
   const others = [
     { column: signals.severity, value: severity },
     { column: signals.source, value: source },
   ];
   const few = status !== undefined && status !== "resolved";
-  const given = (few ? [...byStatus, ...others] : [...others, ...byStatus]).filter(
-    ({ value }) => value !== undefined,
-  );
+  const rest = few ? [...byStatus, ...others] : [...others, ...byStatus];
+  const given = [...byAssignee, ...rest].filter(({ value }) => value !== undefined);
   return and(
     ...given.map(({ column, value }, place) =>
       // The plus keeps the planner from the index of a column that does not lead.
@@ -126,13 +129,24 @@ export function changeSignal(
   ];
 }
 
-/** Nobody is given a signal who was removed. */
-export function requireUser(userId: string): Step {
+/** Nobody is given a signal who was removed, or may not handle it. */
+export function requireHandler(userId: string): Step {
+  const roles = JSON.stringify(rolesWith("signals:handle"));
   return {
-    require: sql`EXISTS (SELECT 1 FROM ${users} WHERE ${users.id} = ${userId})`,
+    require: sql`EXISTS (SELECT 1 FROM ${users}
+      WHERE ${users.id} = ${userId} AND role IN (SELECT value FROM json_each(${roles})))`,
     as: "users.assignee",
     otherwise: "validation-failed",
   };
+}
+
+/** The user's role; undefined if there is no such user. */
+export async function findRole(db: RealmDb, userId: string): Promise<Role | undefined> {
+  const [row] = await db.read(
+    (reader) => reader.select({ role: users.role }).from(users).where(eq(users.id, userId)),
+    "primary",
+  );
+  return row?.role;
 }
 
 /** The commit is about this open signal: `conflict` if it was resolved, or never opened. */

@@ -44,7 +44,10 @@ mount(
     summary: "Report what was measured or seen",
     description:
       "An SLA report is held against what the company promises: downtime over it is `critical`, " +
-      "else response time `high`, else error rate `medium`, and a report within it `low`. A reading " +
+      "else response time `high`, else error rate `medium`; each such breach is a signal of its own. " +
+      "A report within it is `low`, and counted at the one that is open already, unless either has " +
+      "downtime: then that one is resolved, and this opened. Each value within its promise resolves " +
+      "the breaches of that promise, as `recovery`: the 20 oldest a report. A reading " +
       "of a metric is held against the rules for it; as long as its own signal is not resolved, " +
       "further readings are counted there. Critical signals are sent to destinations, as " +
       "`signal.opened` and `signal.resolved`.",
@@ -55,7 +58,9 @@ mount(
     response: {
       status: 201,
       description: "The signal.",
-      also: { 200: "The signal of the metric that was open already, with this reading." },
+      also: {
+        200: "The signal that was open already, of the metric or within the SLA, with this.",
+      },
       schema: Signal,
       headers: ["ETag", "Location"],
     },

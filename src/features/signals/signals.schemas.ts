@@ -68,6 +68,7 @@ export const SignalQuery = strictQuery({
   severity: severity.optional(),
   status: status.optional(),
   source: source.optional(),
+  assignee_id: userId.optional().openapi({ description: "Only those that this user looks after." }),
   ordering: z.enum(ORDERINGS).default("-opened_at").openapi({
     description: "`-` means the last, or the most urgent, first.",
     example: "-risk_score",
@@ -76,13 +77,15 @@ export const SignalQuery = strictQuery({
 
 export const Assignment = z
   .strictObject({
-    user_id: userId.nullable().openapi({ description: "A user of the tenant; null: nobody." }),
+    user_id: userId
+      .nullable()
+      .openapi({ description: "A user of the tenant who may handle signals; null: nobody." }),
   })
   .openapi("SignalAssignment");
 
 export const Resolution = z
   .strictObject({
-    note: text(1_000).optional().openapi({
+    note: text(1_000, { lines: true }).optional().openapi({
       description: "For the audit log.",
       example: "The cache was warmed again.",
     }),

@@ -54,6 +54,10 @@ export const signals = sqliteTable(
     index("signals_status_risk").on(table.status, table.riskScore, table.id),
     index("signals_severity_risk").on(table.severity, table.riskScore, table.id),
     index("signals_source_risk").on(table.source, table.riskScore, table.id),
+    index("signals_assignee").on(table.assigneeId, table.id).where(sql`assignee_id IS NOT NULL`),
+    index("signals_assignee_risk")
+      .on(table.assigneeId, table.riskScore, table.id)
+      .where(sql`assignee_id IS NOT NULL`),
     // Without the open ones, so that no query for those goes by it through all of them.
     index("signals_resolved").on(table.resolvedAt).where(sql`resolved_at IS NOT NULL`),
     index("signals_kind").on(table.kind, table.openedAt).where(sql`resolved_at IS NULL`),

@@ -16,6 +16,10 @@ export interface SlaJudgement {
   readonly severity: Severity;
   readonly title: string;
   readonly description: string;
+  /** Breaches are told apart; what is within every promise is one signal, and counted there. */
+  readonly dedupeKey: string | null;
+  /** Kinds of the promises that it shows to be kept: their breaches are over. */
+  readonly kept: readonly SlaKind[];
 }
 
 export const SLA_KINDS = [
@@ -24,7 +28,10 @@ export const SLA_KINDS = [
   "sla.error_rate",
   "sla.within",
 ] as const;
-type SlaKind = (typeof SLA_KINDS)[number];
+export type SlaKind = (typeof SLA_KINDS)[number];
+
+/** Key of the signal that counts reports within every promise. */
+export const WITHIN = "sla:within";
 
 interface Promised {
   readonly of: keyof SlaSettings;
@@ -60,10 +67,15 @@ const PROMISES: readonly Promised[] = [
   },
 ];
 
+/** Kinds of the signals that one report opens and another shows to be over. */
+export const BREACHES: readonly SlaKind[] = PROMISES.map(({ kind }) => kind);
+
 /** Holds a report against what is promised. Only more than was promised breaks it. */
 export function judge(report: SlaReport, promised: SlaSettings): SlaJudgement {
-  const broken = PROMISES.find(({ of }) => (report[of] ?? 0) > promised[of]);
-  const said = PROMISES.filter(({ of }) => report[of] !== null).map(
+  const isBroken = ({ of }: Promised) => (report[of] ?? 0) > promised[of];
+  const told = PROMISES.filter(({ of }) => report[of] !== null);
+  const broken = told.find(isBroken);
+  const said = told.map(
     ({ of, name, unit }) => `${name} ${report[of]}${unit}, promised ${promised[of]}${unit}.`,
   );
   return {
@@ -71,5 +83,7 @@ export function judge(report: SlaReport, promised: SlaSettings): SlaJudgement {
     severity: broken?.severity ?? "low",
     title: broken ? `${broken.name} over the SLA` : "Within the SLA",
     description: said.join(" "),
+    dedupeKey: broken ? null : WITHIN,
+    kept: told.filter((promise) => !isBroken(promise)).map(({ kind }) => kind),
   };
 }

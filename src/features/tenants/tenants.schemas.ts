@@ -62,14 +62,18 @@ const SLA = {
     example: 800,
   }),
   sla_error_rate_percent: z.number().min(0).max(100).openapi({
-    description: "So does a higher share of failed requests, in percent,",
+    description:
+      "A higher share of failed requests, in percent, breaches what the company promises.",
     example: 2,
   }),
   sla_downtime_minutes: z
     .number()
     .min(0)
     .max(31 * 1_440)
-    .openapi({ description: "and a longer downtime, in minutes.", example: 5 }),
+    .openapi({
+      description: "A longer downtime, in minutes, breaches what the company promises.",
+      example: 5,
+    }),
   evaluation_window_minutes: z.number().int().min(1).max(1_440).openapi({
     description: "Open signals of a kind within so many minutes raise each other's risk.",
     example: 3,

@@ -1,4 +1,4 @@
-import type { NewSignal } from "../signals/index.ts";
+import type { FoundSignal } from "../signals/index.ts";
 import type { DeadLetter } from "./dead-letters.repository.ts";
 
 /** What signals of dead letters are about, and how their dedupe keys begin: the service's slug follows. */
@@ -15,5 +15,5 @@ export function deadLetterSignal(dead: DeadLetter, now: Date) {
     description: `The last was ${id} (type ${type}, attempts ${attempts}): ${lastError}`,
     occurredAt: endedAt ?? now,
     dedupeKey: `${DEAD_LETTERS.key}${service}`,
-  } as const satisfies NewSignal;
+  } as const satisfies FoundSignal;
 }

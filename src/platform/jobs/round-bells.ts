@@ -27,15 +27,21 @@ export function placeOf({ job, item = "" }: Doorbell): PlaceInRun | null {
   return roundOf(job) && runId ? { runId, place: Number(place) } : null;
 }
 
+/** Whether it is a round that the bell belongs to. */
+export function isOfRound({ job }: Doorbell): boolean {
+  return roundOf(job) !== undefined;
+}
+
 /**
  * Whether the next run of the bell's round has begun by now. Then its work is the next one's: bells
- * that are rung again for as long as a tenant is broken would become more with each round.
+ * that are late, or rung again where a tenant is broken, would become more with each round.
  */
-export function isOver({ job, item = "" }: Doorbell, now: number): boolean {
-  const round = roundOf(job);
-  if (!round) return false;
+export function isOver(bell: Doorbell, now: number): boolean {
+  const place = placeOf(bell);
+  const round = roundOf(bell.job);
+  if (!place || !round) return false;
   const period = PERIODS_MS[ROUNDS[round].cron] ?? 0;
-  return item < idFrom("jobRun", new Date(now - period));
+  return place.runId < idFrom("jobRun", new Date(now - period));
 }
 
 function roundOf(job: string): Round | undefined {

@@ -1,5 +1,6 @@
 import type { Bindings } from "../../env.ts";
 import type { PlatformCtx } from "../context.ts";
+import { inParallel } from "../in-parallel.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
 import { platformCtx } from "../tenancy/index.ts";
@@ -17,10 +18,15 @@ export interface Schedule {
   readonly run: (ctx: PlatformCtx, run: Run) => Promise<void>;
 }
 
+/** Schedules that run at once; with those made up for, D1's six connections of an invocation suffice. */
+const AT_ONCE = 3;
+/** Of those that are made up for. */
+const LATE_AT_ONCE = 2;
+
 /**
- * Runs the schedules of a cron, one after the other, and logs each run. One that fails does not stop
- * the others; in the end the invocation fails, so that the platform's own figures show it. Every
- * minute it also makes up for what did not run, or not to its end.
+ * Runs the schedules of a cron at once, and logs each run. One that fails or hangs does not stop the
+ * others; in the end the invocation fails, so that the platform's own figures show it. Every minute it
+ * also makes up for what did not run, or not to its end.
  */
 export async function runSchedules(
   schedules: readonly Schedule[],
@@ -28,11 +34,20 @@ export async function runSchedules(
   env: Bindings,
 ): Promise<void> {
   const failures: unknown[] = [];
-  for (const schedule of schedules.filter((each) => each.cron === cron)) {
-    const failed = await runLogged(env, schedule);
-    if (failed) failures.push(failed.error);
-  }
-  if (cron === EVERY_MINUTE) failures.push(...(await catchUp(schedules, env)));
+  const isDue = (schedule: Schedule) => schedule.cron === cron;
+  await Promise.all([
+    inParallel(schedules.filter(isDue), AT_ONCE, async (schedule) => {
+      const failed = await runLogged(env, schedule);
+      if (failed) failures.push(failed.error);
+    }),
+    cron === EVERY_MINUTE
+      ? catchUp(
+          schedules.filter((each) => !isDue(each)),
+          env,
+          failures,
+        )
+      : null,
+  ]);
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} jobs failed`);
 }
 
@@ -63,16 +78,23 @@ async function noteBroken(ctx: PlatformCtx, run: Run, error: unknown): Promise<v
   }
 }
 
-/** Starts what should have run. Whoever is faster, another minute's tick or the cron itself, does it. */
-async function catchUp(schedules: readonly Schedule[], env: Bindings): Promise<unknown[]> {
-  const failures: unknown[] = [];
+/**
+ * Starts what should have run. Whoever is faster, another minute's tick or the cron itself, does it.
+ * @param schedules but for those of the minute itself, which its tick has just started
+ */
+async function catchUp(
+  schedules: readonly Schedule[],
+  env: Bindings,
+  failures: unknown[],
+): Promise<void> {
   const looked = await runJob(env, "jobs.catch_up", platformCtx, async (ctx) => {
     await closeLost(ctx);
-    for (const { schedule, earlier } of await findOmissions(ctx, schedules)) {
+    const omissions = await findOmissions(ctx, schedules);
+    await inParallel(omissions, LATE_AT_ONCE, async ({ schedule, earlier }) => {
       const failed = await runLogged(env, schedule, earlier);
       const isOthers = failed?.error instanceof Failure && failed.error.code === "conflict";
       if (failed && !isOthers) failures.push(failed.error);
-    }
+    });
   });
-  return looked ? [...failures, looked.error] : failures;
+  if (looked) failures.push(looked.error);
 }

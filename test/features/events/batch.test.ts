@@ -249,8 +249,23 @@ describe("a batch of events", () => {
     expect([batches, await stored()]).toEqual([2, 2]);
   });
 
-  it("is a conflict when that happens again, and nothing of it is stored", async () => {
-    const leaving = [await addActor(tenant), await addActor(tenant)];
+  it("is answered as it was judged at last, when by then nothing of it is right", async () => {
+    const leaving = await addActor(tenant);
+    const racing = openWorker(
+      wrapAll(() => async ({ kind }, run) => {
+        const set = "UPDATE actors SET active = 0 WHERE id = ?";
+        if (kind === "batch") await database.prepare(set).bind(leaving).run();
+        return run();
+      }),
+    );
+    const events = [event({ actor_id: leaving })];
+    const reply = await racing.call("POST", url(), batchOptions(events));
+    expect([reply.status, reply.json.created, reply.json.rejected]).toEqual([200, 0, 1]);
+    expect(await stored()).toBe(0);
+  });
+
+  it("is a conflict when that happens time and again, and nothing of it is stored", async () => {
+    const leaving = await Promise.all(Array.from({ length: 5 }, () => addActor(tenant)));
     const left = [...leaving];
     const racing = openWorker(
       wrapAll(() => async ({ kind }, run) => {

@@ -138,8 +138,8 @@ describe("a posted event", () => {
       [UNKNOWN, "names no actor"],
       [foreign, "names no actor"],
       [inactive, "names an actor that is not active"],
-      ["actor_1", "must be a actor id"],
-      [tenant.admin.id, "must be a actor id"],
+      ["actor_1", "is no actor id"],
+      [tenant.admin.id, "is no actor id"],
       [undefined, "is required"],
       [null, "must be of type string"],
     ] as const) {

@@ -8,7 +8,7 @@ import { DAY, standingClock } from "../../support/clock.ts";
 import { type DeliveryHouse, deliveryHouse } from "../../support/destinations.ts";
 import { firstValue, wrapAll } from "../../support/worker.ts";
 
-const SETTINGS = { WEBHOOK_PAYLOAD_DAYS: "2", EVENT_DAYS: "5" };
+const SETTINGS = { WEBHOOK_PAYLOAD_DAYS: "2", EVENT_DAYS: "30" };
 
 describe("retention of events", () => {
   const clock = standingClock();
@@ -51,7 +51,7 @@ describe("retention of events", () => {
       await tell({ timestamp: new Date(Date.now() - 399 * DAY).toISOString() }),
       await tell(),
     ];
-    clock.pass(5 * DAY);
+    clock.pass(30 * DAY);
     await visit();
     expect(await kept()).toBe(2);
     // Told late: as old as the first, but new here.
@@ -70,7 +70,7 @@ describe("retention of events", () => {
 
   it("costs one read and no write where nothing is old", async () => {
     await tell();
-    clock.pass(5 * DAY);
+    clock.pass(30 * DAY);
     for (const run of [retain, ...eventChores.map((chore) => chore.run)]) {
       const trips: string[] = [];
       const counting = wrapAll((binding) => async ({ kind }, goOn) => {
@@ -101,7 +101,7 @@ describe("retention of events", () => {
     await tell();
     await multiply(1_000);
     house.sent();
-    clock.pass(5 * DAY + 1);
+    clock.pass(30 * DAY + 1);
     const left: number[] = [];
     const rung: unknown[] = [];
     for (let chunk = 0; chunk < 4; chunk++) {
@@ -127,7 +127,7 @@ describe("retention of events", () => {
     const destination = await house.addDestination();
     await tell();
     expect((await house.ask("DELETE", `/actors/${actor}`)).status).toBe(409);
-    clock.pass(5 * DAY + 1);
+    clock.pass(30 * DAY + 1);
     await visit();
     expect(await kept()).toBe(0);
     await house.deliver();

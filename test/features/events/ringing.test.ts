@@ -2,11 +2,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { newId } from "../../../src/platform/ids.ts";
+import { ROUNDS } from "../../../src/platform/jobs/chores.ts";
+import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
+import { schedules } from "../../../src/registry.ts";
 import { addActor } from "../../support/actors.ts";
+import { problemOf } from "../../support/client.ts";
 import { LOST_TEXTS } from "../../support/d1.ts";
 import { type DeliveryHouse, deliveryHouse } from "../../support/destinations.ts";
 import { showFigures } from "../../support/figures.ts";
-import { openWorker, wrapAll } from "../../support/worker.ts";
+import { openWorker, registryOf, ring, wrapAll } from "../../support/worker.ts";
 
 describe("a posted event", () => {
   let house: DeliveryHouse;
@@ -193,6 +197,43 @@ describe("a posted event", () => {
       DELIVER,
       EVALUATE,
     ]);
+  });
+
+  it("whose commit nobody knows the end of is found by the next sweep", async () => {
+    const destination = await house.addDestination();
+    await watch("load");
+    let lost = false;
+    const losing = openWorker({
+      ...house.worker.env,
+      ...wrapAll((binding) => async ({ kind, sql }, run) => {
+        if (lost && binding !== "CONTROL_DB") throw new Error(LOST_TEXTS[0]);
+        const done = await run();
+        if (kind === "batch" && sql.some((text) => text.startsWith('insert into "events"'))) {
+          lost = true;
+          throw new Error(LOST_TEXTS[0]);
+        }
+        return done;
+      }),
+    } as Bindings);
+    const { slug, api, admin } = house.tenant;
+    const options = {
+      token: admin.token,
+      headers: { "idempotency-key": "of-unknown-end" },
+      body: event({ metadata: { load: 3 } }),
+    };
+    expect((await registryOf(slug))?.active_at).toBeNull();
+    const reply = await losing.call("POST", `${api}/events`, options);
+    expect([problemOf(reply), lost]).toEqual(["outcome-unknown", true]);
+    const again = await house.worker.call("POST", `${api}/events`, options);
+    expect([again.status, house.sent()]).toEqual([201, []]);
+    expect(await house.deliveries(destination)).toHaveLength(1);
+    const sweep = schedules.filter(({ name }) => name === "rounds.sweep");
+    await runSchedules(sweep, ROUNDS.sweep.cron, house.worker.env);
+    const bells = house.sent().map(({ body }) => body);
+    const own = bells.filter((bell) => bell.slug === slug);
+    expect(await ring(own, "doorbells", house.worker.env)).toEqual([]);
+    const rung = house.sent().map(({ queue, body: { job } }) => [queue, job]);
+    expect(rung).toEqual([DELIVER, EVALUATE]);
   });
 
   it("is stored and answered where nobody can be told", async () => {

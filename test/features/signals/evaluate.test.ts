@@ -215,23 +215,54 @@ describe("a rule that is changed", () => {
     expect((await house.signals()).map(({ status }) => status)).toEqual(["resolved", "resolved"]);
   });
 
-  it.each<[string, (id: string) => Promise<unknown>]>([
+  const ENDS: [string, (id: string) => Promise<unknown>][] = [
     ["switched off", (id) => house.ask("PUT", `/signal-rules/${id}`, { active: false })],
     ["removed", (id) => house.ask("DELETE", `/signal-rules/${id}`)],
     ["given another metric", (id) => house.ask("PUT", `/signal-rules/${id}`, { metric: "memory" })],
-  ])("by being %s judges nothing that waits, and leaves its signal to somebody", async (_, end) => {
-    const id = await house.addRule();
-    await measure([11]);
-    await house.take(eachSecond([1, 20], from + SECOND));
-    await end(id);
-    await house.evaluate();
-    expect(await house.waiting()).toBe(0);
-    const [signal, ...others] = await house.signals();
-    expect([others, signal?.status, signal?.occurrences]).toEqual([[], "open", 1]);
-    // Nobody watches any more, so nothing is kept.
-    await house.take(eachSecond([1], from + 5 * SECOND));
-    expect(await house.waiting()).toBe(0);
-    expect((await house.ask("POST", `/signals/${signal?.id}/resolve`, {})).status).toBe(200);
+  ];
+
+  it.each(ENDS)(
+    "by being %s judges nothing that waits, and leaves its signal to somebody",
+    async (_, end) => {
+      const id = await house.addRule();
+      await measure([11]);
+      await house.take(eachSecond([1, 20], from + SECOND));
+      await end(id);
+      await house.evaluate();
+      expect(await house.waiting()).toBe(0);
+      const [signal, ...others] = await house.signals();
+      expect([others, signal?.status, signal?.occurrences]).toEqual([[], "open", 1]);
+      // Nobody watches any more, so nothing is kept.
+      await house.take(eachSecond([1], from + 5 * SECOND));
+      expect(await house.waiting()).toBe(0);
+      expect((await house.ask("POST", `/signals/${signal?.id}/resolve`, {})).status).toBe(200);
+    },
+  );
+
+  it.each(ENDS)("by being %s does not mute the next of its metric and severity", async (_, end) => {
+    const first = await house.addRule();
+    await measure([50]);
+    await end(first);
+    const second = await house.addRule();
+    await measure([60, 5, 70, 1], from + SECOND);
+    expect(
+      (await house.signals()).map((each) => [each.rule_id, each.occurrences, each.resolved_by]),
+    ).toEqual([
+      [first, 2, "recovery"],
+      [second, 1, "recovery"],
+    ]);
+  });
+
+  it.each(ENDS)("by being %s leaves its signal to one that shared it", async (_, end) => {
+    const first = await house.addRule();
+    const second = await house.addRule({ threshold: 20 });
+    await measure([30]);
+    await end(first);
+    await measure([15, 40], from + SECOND);
+    expect((await house.signals()).map(({ rule_id, status }) => [rule_id, status])).toEqual([
+      [first, "resolved"],
+      [second, "open"],
+    ]);
   });
 
   it("by being switched on again begins anew, and resolves what it had opened", async () => {
@@ -271,6 +302,19 @@ describe("values", () => {
     await measure([0.1 + 0.2]);
     expect((await house.signals()).map(({ metric_value }) => metric_value)).toEqual([0.1 + 0.2]);
   });
+
+  it.each([Number.MAX_VALUE, -Number.MAX_VALUE, Number.MIN_VALUE, 1e21])(
+    "as far out as %d are judged, and hold up none after them",
+    async (value) => {
+      await house.addRule({ operator: value < 0 ? "<" : ">", threshold: 0 });
+      await measure([value]);
+      await measure([0], from + SECOND);
+      expect(await house.waiting()).toBe(0);
+      expect((await house.signals()).map((each) => [each.metric_value, each.status])).toEqual([
+        [value, "resolved"],
+      ]);
+    },
+  );
 
   it("of events ring for an evaluation, which the consumer does", async () => {
     await house.addRule();

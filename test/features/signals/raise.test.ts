@@ -1,7 +1,13 @@
 /** How others open, count, escalate and recover signals, and what destinations hear of it. */
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Severity } from "../../../src/features/rules/index.ts";
-import { type NewSignal, raise, readRisk, recover } from "../../../src/features/signals/index.ts";
+import {
+  type Becoming,
+  type FoundSignal,
+  raise,
+  readRisk,
+  recover,
+} from "../../../src/features/signals/index.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { commit } from "../../../src/platform/tenancy/index.ts";
 import { call, type Reply } from "../../support/client.ts";
@@ -24,13 +30,12 @@ beforeAll(async () => {
   destination = await house.addDestination({ event_types: ["signal.*"] });
 });
 
-type Parts = Pick<ReturnType<typeof recover>, "steps" | "audit" | "ring">;
-const carryOut = async ({ steps, audit, ring }: Parts) => {
+const carryOut = async ({ steps, audit, ring }: Becoming) => {
   const ctx = await house.ctx();
-  await commit(ctx, steps, audit as [(typeof audit)[0]]);
+  await commit(ctx, steps, audit);
   await ring(ctx);
 };
-const raising = async (signal: Partial<NewSignal>, now = AT) => {
+const raising = async (signal: Partial<FoundSignal>, now = AT) => {
   const kind = signal.kind ?? "test";
   const { db } = await house.ctx();
   const whole = {
@@ -43,7 +48,7 @@ const raising = async (signal: Partial<NewSignal>, now = AT) => {
   } as const;
   return raise(whole, await readRisk(db, [kind], now), now);
 };
-const raiseNow = async (signal: Partial<NewSignal>, now = AT) => {
+const raiseNow = async (signal: Partial<FoundSignal>, now = AT) => {
   const made = await raising(signal, now);
   await carryOut(made);
   return made.row.id;

@@ -1,5 +1,6 @@
 /** What becomes of signals in the hands of those who look after them. */
 import { beforeAll, describe, expect, it } from "vitest";
+import { TENANT_ROLES } from "../../../src/platform/access/permissions.ts";
 import {
   addUser,
   type Caller,
@@ -119,10 +120,28 @@ describe("a signal", () => {
     expect(await audit(id)).toEqual([]);
   });
 
+  it("is given to nobody who may not handle it", async ({ task }) => {
+    const id = await newSignal();
+    const told: Record<string, number> = {};
+    for (const role of TENANT_ROLES) {
+      const { id: user_id } = await addUser(tenant, role);
+      const reply = await act(id, "assign", { user_id });
+      told[role] = reply.status;
+      if (reply.status === 200) continue;
+      expect(reply.json.errors).toEqual([
+        { pointer: "/user_id", message: "may not handle signals" },
+      ]);
+    }
+    expect(told).toEqual({ admin: 200, manager: 200, user: 422, readonly: 422 });
+    expect(await changes(id)).toEqual(["opened", "assigned", "assigned"]);
+    showFigures(task, `assigned to: ${JSON.stringify(told)}`);
+  });
+
   it("is resolved by the first who says so, with a note for the log", async () => {
     const id = await newSignal();
     await done(id, "acknowledge");
-    const first = await done(id, "resolve", { note: "The cache was warmed again." });
+    const note = "The cache was warmed again.\n\t- by hand";
+    const first = await done(id, "resolve", { note });
     expect(first).toMatchObject({
       status: "resolved",
       resolved_by: `user:${manager.id}`,
@@ -132,20 +151,18 @@ describe("a signal", () => {
     expect(await done(id, "resolve")).toEqual(first);
     expect((await ask("GET", `/${id}`)).json).toEqual(first);
     expect(await changes(id)).toEqual(["opened", "acknowledged", "resolved"]);
-    expect((await audit(id)).at(-1)).toEqual([
-      "signal.resolved",
-      { note: "The cache was warmed again." },
-    ]);
-    for (const [what, body] of [
-      ["acknowledge", undefined],
-      ["assign", { user_id: manager.id }],
-      ["assign", { user_id: null }],
+    expect((await audit(id)).at(-1)).toEqual(["signal.resolved", { note }]);
+    for (const [what, body, word] of [
+      ["acknowledge", undefined, "acknowledged"],
+      ["assign", { user_id: manager.id }, "assigned"],
+      ["assign", { user_id: null }, "assigned"],
     ] as const) {
       const reply = await act(id, what, body);
       expect([reply.status, problemOf(reply)]).toEqual([409, "signal-state"]);
-      expect(reply.json.detail).toMatch(/resolved/);
+      expect(reply.json.detail).toBe(`A signal that is resolved cannot be ${word}.`);
     }
     expect(problemOf(await act(id, "resolve", { note: "" }))).toBe("validation-failed");
+    expect(problemOf(await act(id, "resolve", { note: "a\u001b[2J" }))).toBe("validation-failed");
     expect(problemOf(await act(id, "resolve", { why: "x" }))).toBe("validation-failed");
   });
 

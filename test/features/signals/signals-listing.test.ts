@@ -1,6 +1,13 @@
 /** The lists of signals: what they hold, in which order, page by page. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { call, newTenant, problemOf, type Reply, type TestTenant } from "../../support/client.ts";
+import {
+  addUser,
+  call,
+  newTenant,
+  problemOf,
+  type Reply,
+  type TestTenant,
+} from "../../support/client.ts";
 import { showFigures } from "../../support/figures.ts";
 import { seededRandom } from "../../support/random.ts";
 import { databaseOfTenant } from "../../support/worker.ts";
@@ -16,15 +23,18 @@ interface Shown {
   readonly source: string;
   readonly status: string;
   readonly risk_score: number;
+  readonly assignee_id: string | null;
 }
 
 describe("signals", () => {
   let tenant: TestTenant;
+  let manager: string;
   /** All of them, the first opened first. */
   let all: Shown[];
   beforeAll(async () => {
     tenant = await newTenant();
     const random = seededRandom("listed signals");
+    manager = (await addUser(tenant, "manager")).id;
     const database = await databaseOfTenant(tenant.slug);
     for (let nth = 0; nth < MANY; nth++) {
       const { status, text } = await post({ severity: "low", title: `number ${nth}` });
@@ -40,15 +50,16 @@ describe("signals", () => {
       status: random.pick(STATUSES),
       // Few, so that many are equally urgent.
       risk_score: random.pick([0.69, 6.93, 13.86, 23.03]),
+      assignee_id: random.pick([null, manager, tenant.admin.id]),
     }));
     await database.batch(
-      all.map(({ id, severity, source, status, risk_score }) =>
+      all.map(({ id, severity, source, status, risk_score, assignee_id }) =>
         database
           .prepare(
-            `UPDATE signals SET severity = ?, source = ?, status = ?, risk_score = ?,
+            `UPDATE signals SET severity = ?, source = ?, status = ?, risk_score = ?, assignee_id = ?,
                resolved_at = CASE ? WHEN 'resolved' THEN opened_at END WHERE id = ?`,
           )
-          .bind(severity, source, status, risk_score, status, id),
+          .bind(severity, source, status, risk_score, assignee_id, status, id),
       ),
     );
   });
@@ -77,7 +88,7 @@ describe("signals", () => {
     return (ordering.startsWith("-") ? sorted.reverse() : sorted).map(({ id }) => id);
   };
 
-  it("are found by severity, status and source, in every order", async ({ task }) => {
+  it("are found by severity, status, source and assignee, in every order", async ({ task }) => {
     let lists = 0;
     for (const ordering of ["", "-opened_at", "opened_at", "-risk_score", "risk_score"]) {
       for (const filters of [
@@ -89,6 +100,9 @@ describe("signals", () => {
         { severity: "low", status: "resolved" },
         { severity: "low", status: "open", source: "sla" },
         { status: "acknowledged", source: "manual" },
+        { assignee_id: manager },
+        { assignee_id: tenant.admin.id, status: "open", severity: "high" },
+        { assignee_id: "user_01jdn2z7q5e8t9v0w1x2y3z4a5" },
       ] as Record<string, string>[]) {
         const wanted = all.filter((signal) =>
           Object.entries(filters).every(([name, value]) => signal[name as keyof Shown] === value),
@@ -114,7 +128,12 @@ describe("signals", () => {
   it("have cursors for one order and one set of filters", async () => {
     const { json } = await list("limit=1");
     const cursor = encodeURIComponent(json.next_cursor);
-    for (const query of ["ordering=opened_at", "ordering=-risk_score", "severity=low"]) {
+    for (const query of [
+      "ordering=opened_at",
+      "ordering=-risk_score",
+      "severity=low",
+      `assignee_id=${manager}`,
+    ]) {
       expect(problemOf(await list(`${query}&cursor=${cursor}`)), query).toBe("invalid-cursor");
     }
     expect((await list(`ordering=-opened_at&cursor=${cursor}`)).status).toBe(200);
@@ -126,6 +145,7 @@ describe("signals", () => {
     ["source=api", "?source"],
     ["ordering=title", "?ordering"],
     ["assignee=me", "?assignee"],
+    ["assignee_id=me", "?assignee_id"],
     ["limit=101", "?limit"],
   ])("are not found by %s", async (query, pointer) => {
     const reply = await list(query);

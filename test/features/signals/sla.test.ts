@@ -36,8 +36,24 @@ describe("a report", () => {
     expect(judge(report(null, null, 0.001), strict).severity).toBe("critical");
   });
 
+  it.each([
+    ["all of them", 1, 1, 1, ["sla.downtime", "sla.response_time", "sla.error_rate"]],
+    ["those at their limit", 800, 2, 5, ["sla.downtime", "sla.response_time", "sla.error_rate"]],
+    ["those that were measured", null, 0, null, ["sla.error_rate"]],
+    ["those beside the one that is broken", 801, null, 0, ["sla.downtime"]],
+    ["those beside two that are broken", 1, 3, 6, ["sla.response_time"]],
+    ["none where all are broken", 801, 3, 6, []],
+  ] as const)("shows promises to be kept: %s", (_, ms, percent, minutes, kept) => {
+    expect(judge(report(ms, percent, minutes), PROMISED).kept).toEqual(kept);
+  });
+
+  it("has a key where it breaks none", () => {
+    expect(judge(report(800, null, null), PROMISED).dedupeKey).toBe("sla:within");
+    expect(judge(report(801, null, null), PROMISED).dedupeKey).toBeNull();
+  });
+
   it("is told with what was measured and what was promised", () => {
-    expect(judge(report(900, null, 0), PROMISED)).toEqual({
+    expect(judge(report(900, null, 0), PROMISED)).toMatchObject({
       kind: "sla.response_time",
       severity: "high",
       title: "Response time over the SLA",

@@ -2,8 +2,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { isDue } from "../../../scripts/lib/cron.ts";
 import type { Bindings } from "../../../src/env.ts";
+import type { TenantCtx } from "../../../src/platform/context.ts";
 import { ROUNDS } from "../../../src/platform/jobs/chores.ts";
 import type { Doorbell } from "../../../src/platform/jobs/doorbell.ts";
+import { roundJobs } from "../../../src/platform/jobs/rounds.ts";
 import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
 import { chores, schedules } from "../../../src/registry.ts";
 import { GONE } from "../../support/broken.ts";
@@ -13,6 +15,7 @@ import { DAY, MINUTE, standingClock } from "../../support/clock.ts";
 import { wrapD1 } from "../../support/d1.ts";
 import { showFigures } from "../../support/figures.ts";
 import { bring } from "../../support/queue-batches.ts";
+import { type QuietHouse, quietHouse } from "../../support/quiet-house.ts";
 import { seededRandom } from "../../support/random.ts";
 import {
   countingDeployment,
@@ -183,4 +186,74 @@ describe("ten thousand idle tenants", () => {
       `the handler: ${sum.reads} control reads, ${sum.commits} control commits`,
     );
   }, 600_000);
+
+  /** The rounds past all tenants, in which one is visited that has data, but nothing to do. */
+  it("ring for nothing when they are visited, and each chore looks once", async ({ task }) => {
+    const house = await settledHouse();
+    const midnight = Math.ceil(Date.now() / DAY) * DAY;
+    const looks: Record<string, Record<string, number>> = {};
+    const { env, queues, trips, batches } = countingDeployment();
+    const watched = chores.map((chore) => ({
+      ...chore,
+      run: async (ctx: TenantCtx) => {
+        const before = { ...trips };
+        await chore.run(ctx);
+        looks[chore.name] = difference(trips, before);
+      },
+    }));
+    const visits = [ROUNDS.idle, ROUNDS.nightly].flatMap(({ cron }) =>
+      dueTimes(cron, midnight).map((time) => ({ cron, time })),
+    );
+    visits.sort((one, other) => one.time.getTime() - other.time.getTime());
+    for (const { cron, time } of visits) {
+      clock.pass(time.getTime() - Date.now());
+      await runSchedules(schedules, cron, env);
+      const [bell, ...others] = queues.take();
+      expect([bell?.body.slug, others]).toEqual([house.tenant.slug, []]);
+      const { acked } = await bring("doorbells", [bell?.body], { env, jobs: roundJobs(watched) });
+      expect([acked, queues.take()]).toEqual([[0], []]);
+    }
+    expect(visits).toHaveLength(7);
+    expect(batches).toEqual(Array(7).fill(1));
+    const visited = chores.filter(({ rounds }) =>
+      rounds.some((name) => ROUNDS[name].which === "all"),
+    );
+    const once = visited.map(({ name }) => [name, { "tenant read": 1 }]);
+    // Whoever has received webhooks reads when a consumer was last there; the sweep keeps that up.
+    const seen = { "webhooks.sweep": { "tenant read": 1, "tenant batch": 1 } };
+    expect(looks).toEqual({ ...Object.fromEntries(once), ...seen });
+    const { "tenant read": reads, "tenant batch": commits = 0 } = trips;
+    showFigures(
+      task,
+      `one idle tenant, 7 visits: 0 bells, ${reads} reads and ${commits} commits in its database, ` +
+        `${visited.length} chores of one read each`,
+    );
+  });
+
+  /** A tenant where something happened, and all of it is done. */
+  async function settledHouse(): Promise<QuietHouse> {
+    const house = await quietHouse();
+    await house.accept("payment-1", "payment.settled");
+    await house.drain();
+    const add = async (path: string, body: object) => {
+      const reply = await house.ask("POST", path, body);
+      expect(reply.status, reply.text).toBe(201);
+      return reply.json.id as string;
+    };
+    const actor_id = await add("/actors", { type: "support", name: "Ada" });
+    await add("/signal-rules", { metric: "load", operator: ">", threshold: 9, severity: "high" });
+    await add("/events", { actor_id, event_type: "call_answered", metadata: { length: 3 } });
+    const signal = await add("/signals", { severity: "critical", title: "Something" });
+    expect((await house.ask("POST", `/signals/${signal}/resolve`)).status).toBe(200);
+    return house;
+  }
 });
+
+/** What was added to each count. */
+function difference(
+  now: Readonly<Record<string, number>>,
+  before: Readonly<Record<string, number>>,
+) {
+  const added = Object.entries(now).map(([what, count]) => [what, count - (before[what] ?? 0)]);
+  return Object.fromEntries(added.filter(([, count]) => count !== 0));
+}

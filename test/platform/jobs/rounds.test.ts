@@ -1,7 +1,8 @@
 /** Rounds: one bell at each tenant, all chores at one visit, and a row that tells what came of it. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import type { Chore } from "../../../src/platform/jobs/chores.ts";
+import { type Chore, ROUNDS, type Round } from "../../../src/platform/jobs/chores.ts";
+import { consume } from "../../../src/platform/jobs/consume.ts";
 import { roundJobs, roundSchedules } from "../../../src/platform/jobs/rounds.ts";
 import { runSchedules } from "../../../src/platform/jobs/schedules.ts";
 import { Failure } from "../../../src/platform/problems.ts";
@@ -9,7 +10,9 @@ import { chores, schedules } from "../../../src/registry.ts";
 import { brokenControl } from "../../support/broken.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
 import { newTenant, type TestTenant } from "../../support/client.ts";
-import { MINUTE, SECOND, standingClock } from "../../support/clock.ts";
+import { HOUR, MINUTE, SECOND, standingClock } from "../../support/clock.ts";
+import { showFigures } from "../../support/figures.ts";
+import { holdQueues } from "../../support/held-queues.ts";
 import { keptQueues } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import {
@@ -90,7 +93,7 @@ describe("a visit", () => {
       chore("t.first", ["sweep"], () => new Error("canary cause")),
       chore("t.second", ["sweep", "idle"], () => new Failure("database-unavailable")),
       chore("t.third", ["sweep"], () => new RangeError("not today")),
-      chore("t.nightly", ["nightly"], () => new Error("never called")),
+      chore("t.nightly", ["nightly"], () => new Error("not tonight")),
     ]);
     return { jobs, calls };
   }
@@ -102,18 +105,18 @@ describe("a visit", () => {
     return made.sort((a, b) => (a.id < b.id ? -1 : 1)) as [TestTenant, TestTenant, ...TestTenant[]];
   }
 
-  /** Rings a round of sweeps. @returns the bodies of its bells, in their order */
-  async function ringSweep() {
+  /** Rings a round. @returns the bodies of its bells, in their order */
+  async function ringRound(round: Round = "sweep") {
     const queues = keptQueues();
-    const sweeps = roundSchedules.filter(({ name }) => name === "rounds.sweep");
-    await runSchedules(sweeps, "* * * * *", { ...bindings, ...queues.bindings });
+    const own = roundSchedules.filter(({ name }) => name === `rounds.${round}`);
+    await runSchedules(own, ROUNDS[round].cron, { ...bindings, ...queues.bindings });
     return queues.take().map(({ body }) => body);
   }
 
   it("does all chores of the round in turn; one that fails stops none, and the bell comes again", async () => {
     const [a, b] = await houses(2);
     const { jobs, calls } = choresWith({ slug: b.slug, names: new Set(["t.first", "t.third"]) });
-    const bells = await ringSweep();
+    const bells = await ringRound();
     const { result, entries } = await captureLogs(() => bring("doorbells", bells, { jobs }));
     expect(result).toEqual({ acked: [0], retried: [[1, 10]] });
     const of = (slug: string) => calls.filter((call) => call.endsWith(slug));
@@ -141,7 +144,7 @@ describe("a visit", () => {
     const [, b] = await houses(3);
     const broken = { slug: b.slug, names: new Set(["t.second"]) };
     const { jobs } = choresWith(broken);
-    const bells = await ringSweep();
+    const bells = await ringRound();
     await bring("doorbells", bells, { jobs });
     clock.pass(10 * SECOND);
     await bring("doorbells", [bells[1]], { jobs });
@@ -169,7 +172,7 @@ describe("a visit", () => {
     const [a] = await houses(3);
     const broken = { slug: a.slug, names: new Set<string>() };
     const { jobs } = choresWith(broken);
-    const bells = await ringSweep();
+    const bells = await ringRound();
     await bring("doorbells", [bells[2], bells[0], bells[2]], { jobs });
     await bring("doorbells", [bells[0]], { jobs });
     const standing = async () => (await runsOf("rounds.sweep"))[0];
@@ -200,7 +203,7 @@ describe("a visit", () => {
   it("of a tenant that has left meanwhile is done", async () => {
     const [a] = await houses(2);
     const { jobs, calls } = choresWith({ slug: "", names: new Set() });
-    const bells = await ringSweep();
+    const bells = await ringRound();
     const gone = bells.map((bell) => (bell.slug === a.slug ? { ...bell, slug: "has-left" } : bell));
     expect(await bring("doorbells", gone, { jobs })).toEqual({ acked: [0, 1], retried: [] });
     expect(calls.filter((call) => call.endsWith(a.slug))).toEqual([]);
@@ -210,7 +213,7 @@ describe("a visit", () => {
   it("that cannot be counted is done all the same, and the log tells", async () => {
     await houses(2);
     const { jobs, calls } = choresWith({ slug: "", names: new Set() });
-    const bells = await ringSweep();
+    const bells = await ringRound();
     // Routes are known by now, so that the visits need no registry.
     await bring("doorbells", [bells[0]], { jobs });
     await bring("doorbells", [bells[1]], { jobs });
@@ -224,27 +227,82 @@ describe("a visit", () => {
     );
   });
 
-  it("whose bell was buried is rung for again, until the next round has begun", async () => {
+  it("whose bell was buried is rung for once more, where that comes before the next run", async () => {
     await houses(1);
     const { jobs, calls } = choresWith({ slug: "", names: new Set() });
-    const [bell] = await ringSweep();
-    const bury = async () => {
+    const bury = async (bell: unknown) => {
       const queues = keptQueues();
       const env = { ...bindings, ...queues.bindings } as Bindings;
       const settled = await bring("dead-letters", [bell], { env, jobs });
       expect(settled).toEqual({ acked: [0], retried: [] });
       return queues.take();
     };
-    clock.pass(MINUTE - 1);
-    expect(await bury()).toEqual([{ queue: "doorbells", body: bell, delaySeconds: 300 }]);
-    clock.pass(2);
-    expect(await bury()).toEqual([]);
+    for (const round of ["sweep", "health", "review", "idle", "nightly"] as const) {
+      const [bell] = await ringRound(round);
+      clock.pass(MINUTE);
+      const again = { ...bell, again: true };
+      const isRare = round === "idle" || round === "nightly";
+      const rung = [{ queue: "doorbells", body: again, delaySeconds: 3_600 }];
+      expect(await bury(bell), round).toEqual(isRare ? rung : []);
+      expect(await bury(again), round).toEqual([]);
+    }
+    // In an hour, the next idle round has begun.
+    const [late] = await ringRound("idle");
+    clock.pass(3 * HOUR);
+    expect(await bury(late)).toHaveLength(1);
+    clock.pass(1);
+    expect(await bury(late)).toEqual([]);
     expect(calls).toEqual([]);
+  });
+
+  it("that fails all night is made six times, and six times an hour later", async ({ task }) => {
+    const [a] = await houses(1);
+    const { jobs, calls } = choresWith({ slug: a.slug, names: new Set(["t.nightly"]) });
+    const queues = holdQueues();
+    const env = { ...bindings, ...queues.bindings() } as Bindings;
+    const own = roundSchedules.filter(({ name }) => name === "rounds.nightly");
+    await runSchedules(own, ROUNDS.nightly.cron, env);
+    const from = Date.now();
+    await captureLogs(async () => {
+      while (queues.waiting().length > 0 && calls.length < 100) {
+        const next = Math.min(...queues.waiting().map(({ readyAt }) => readyAt));
+        clock.pass(Math.max(0, next - Date.now()));
+        for (const queue of ["doorbells", "dead-letters"] as const) {
+          await queues.deliver(queues.take(queue), (batch) => consume(jobs, batch, env));
+        }
+      }
+    });
+    const minutes = (Date.now() - from) / MINUTE;
+    expect([calls.length, Math.floor(minutes)]).toEqual([12, 61]);
+    expect((await runsOf("rounds.nightly"))[0]).toMatchObject({ status: "failed", failed: 1 });
+    expect(await failures()).toMatchObject([{ slug: a.slug, tries: 12 }]);
+    showFigures(task, `${calls.length} visits in ${minutes.toFixed(1)} minutes, then none`);
+  });
+
+  it("whose next run has begun is shed, and the run says that it was not heard of", async () => {
+    await houses(2);
+    const { jobs, calls } = choresWith({ slug: "", names: new Set() });
+    const [first, second] = await ringRound();
+    clock.pass(MINUTE);
+    await bring("doorbells", [first], { jobs });
+    expect(calls).toHaveLength(3);
+    clock.pass(1);
+    expect(await bring("doorbells", [second], { jobs })).toEqual({ acked: [0], retried: [] });
+    expect(calls).toHaveLength(3);
+    clock.pass(3 * HOUR);
+    await runSchedules([], "* * * * *", bindings);
+    expect((await runsOf("rounds.sweep"))[0]).toMatchObject({
+      status: "failed",
+      error: "unheard",
+      tenants: 2,
+      done: 1,
+      failed: 0,
+    });
   });
 
   it("keeps a hundred failures of a run: what fails everywhere needs no more", async () => {
     await houses(1);
-    const [bell] = await ringSweep();
+    const [bell] = await ringRound();
     const [runId] = String(bell?.item).split(".");
     await registerHouses(250, "lost");
     // No database is bound for them, so that none can be entered.

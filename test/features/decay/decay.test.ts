@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { sumUpWeeks } from "../../../src/features/signals/decay.repository.ts";
-import { findDecay, spansOf } from "../../../src/features/signals/decay.service.ts";
-import { compareWeeks } from "../../../src/features/signals/decay.ts";
+import { sumUpWeeks } from "../../../src/features/decay/decay.repository.ts";
+import { findDecay, spansOf } from "../../../src/features/decay/decay.service.ts";
+import { compareWeeks } from "../../../src/features/decay/decay.ts";
 import type { TenantCtx } from "../../../src/platform/context.ts";
 import { chores } from "../../../src/registry.ts";
 import { newTenant, type TestTenant } from "../../support/client.ts";

@@ -2,8 +2,8 @@ import { sql } from "drizzle-orm";
 import type { RealmDb } from "../../platform/tenancy/index.ts";
 import { actors } from "../actors/index.ts";
 import { events } from "../events/index.ts";
+import { openOf } from "../signals/index.ts";
 import type { Week } from "./decay.ts";
-import { openOf } from "./raise.repository.ts";
 
 /** A stretch of time, with its beginning and without its end. */
 export interface Span {

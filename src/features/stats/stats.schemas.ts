@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { strictQuery, Time } from "../../platform/http/schemas.ts";
 import { SEVERITIES } from "../rules/index.ts";
-import { SIGNAL_SOURCES } from "./signals.tables.ts";
+import { SIGNAL_SOURCES } from "../signals/index.ts";
 
 const count = z.number().int().min(0).openapi({ example: 1 });
 
@@ -38,7 +38,7 @@ export const UNRESOLVED = ["open", "acknowledged"] as const;
 
 export const SignalMetrics = z
   .object({
-    from: Time,
+    from: Time.openapi({ example: "2026-10-22T09:30:00.000Z" }),
     to: Time,
     unresolved: z
       .object({
@@ -50,9 +50,11 @@ export const SignalMetrics = z
       .describe("Signals that are not resolved now, whenever they were opened."),
     opened: count.describe("Signals that were opened from `from` until before `to`."),
     mean_seconds_to_acknowledge: seconds.describe(
-      "Of those that were acknowledged; null if none was.",
+      "MTTA: mean time to acknowledge those opened then that were acknowledged; null if none was.",
     ),
-    mean_seconds_to_resolve: seconds.describe("Of those that are resolved; null if none is."),
+    mean_seconds_to_resolve: seconds.describe(
+      "MTTR: mean time to resolve those opened then that are resolved; null if none is.",
+    ),
     mean_risk_score: score.describe("Null if none was opened."),
     max_risk_score: score.describe("Null if none was opened."),
   })

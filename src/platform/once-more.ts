@@ -1,17 +1,16 @@
-import { Failure } from "../../platform/problems.ts";
+import { Failure } from "./problems.ts";
 
 /** So often what was read may have changed by the time of the commit. */
 const TRIES = 5;
 
 /**
  * Does it again from its read on when somebody else was faster.
- * @param run is told the number of its attempt, beginning with 1
  * @throws Failure `conflict` when somebody always is
  */
-export async function onceMore<T>(run: (attempt: number) => Promise<T>): Promise<T> {
+export async function onceMore<T>(run: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await run(attempt);
+      return await run();
     } catch (error) {
       const isLost = error instanceof Failure && error.code === "conflict";
       if (!isLost || attempt === TRIES) throw error;

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { SEVERITIES } from "../rules/index.ts";
-import { SIGNAL_SOURCES } from "./signals.tables.ts";
+import { SIGNAL_SOURCES } from "../signals/index.ts";
 import type { Unresolved } from "./stats.repository.ts";
 import { type SignalMetrics, type Stats as StatsSchema, UNRESOLVED } from "./stats.schemas.ts";
 import type { Metrics, Stats } from "./stats.service.ts";

@@ -1,34 +1,17 @@
 import type { TenantCtx } from "../../platform/context.ts";
-import type { Chore } from "../../platform/jobs/chores.ts";
-import type { QueueJob } from "../../platform/jobs/consume.ts";
 import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { commit } from "../../platform/tenancy/index.ts";
+import { type Becoming, raise, readRisk, recover } from "../signals/index.ts";
 import { hasReplies, type Span, sumUpWeeks } from "./decay.repository.ts";
 import { compareWeeks } from "./decay.ts";
-import { raise, recover } from "./raise.ts";
-import { readRisk } from "./risk.repository.ts";
 
 /** The job that compares what support did in the last 7 days with the 7 before. */
-const DECAY: JobAddress = { name: "signals.decay", queue: "doorbells" };
+export const DECAY: JobAddress = { name: "signals.decay", queue: "doorbells" };
 
 /** Kind of the signal, and its key: at most one of a tenant is open. */
 const SUPPORT_DECAY = "support_decay";
 const DAYS = 7;
 const DAY_MS = 86_400_000;
-
-/** Calls for the comparison at every tenant that has something to compare with. */
-export const decayChores: readonly Chore[] = [
-  {
-    name: DECAY.name,
-    rounds: ["nightly"],
-    run: async (ctx) => {
-      if (!(await hasReplies(ctx.db, spansOf(new Date()).before))) return;
-      await ctx.queues.ring(doorbell(DECAY, ctx.realm));
-    },
-  },
-];
-
-export const decayJobs: readonly QueueJob[] = [{ ...DECAY, run: (ctx) => findDecay(ctx) }];
 
 /**
  * Opens a signal where support has silently become less, and resolves it where it has not. While it
@@ -59,11 +42,15 @@ export async function findDecay(ctx: TenantCtx): Promise<void> {
   await carryOut(ctx, raise(signal, await readRisk(ctx.db, [SUPPORT_DECAY], now), now));
 }
 
-async function carryOut(ctx: TenantCtx, becoming: ReturnType<typeof recover>): Promise<void> {
-  const [first, ...others] = becoming.audit;
-  if (!first) throw new Error("A signal's change says nothing of itself.");
-  await commit(ctx, becoming.steps, [first, ...others]);
-  await becoming.ring(ctx);
+/** Has the job come where there is something to compare with: one read. */
+export async function lookForReplies(ctx: TenantCtx): Promise<void> {
+  if (!(await hasReplies(ctx.db, spansOf(new Date()).before))) return;
+  await ctx.queues.ring(doorbell(DECAY, ctx.realm));
+}
+
+async function carryOut(ctx: TenantCtx, { steps, audit, ring }: Becoming): Promise<void> {
+  await commit(ctx, steps, audit);
+  await ring(ctx);
 }
 
 /** The last 7 days, and the 7 before. */

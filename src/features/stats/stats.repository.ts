@@ -1,7 +1,7 @@
 import { sql } from "drizzle-orm";
 import { type RealmDb, realm } from "../../platform/tenancy/index.ts";
 import type { Severity } from "../rules/index.ts";
-import { type SignalSource, type SignalStatus, signals } from "./signals.tables.ts";
+import { type SignalSource, type SignalStatus, signals } from "../signals/index.ts";
 
 /** Counts of the signals that are kept, and what they say of downtime. */
 export interface Counts {

@@ -2,8 +2,8 @@ import { and, asc, desc, eq, gt, isNull, sql } from "drizzle-orm";
 import type { Standing } from "../../platform/stream/standing.ts";
 import { type RealmDb, realm, requireOwn } from "../../platform/tenancy/index.ts";
 import { sessions } from "../sessions/index.ts";
+import { signalChanges, signals } from "../signals/index.ts";
 import { users } from "../users/index.ts";
-import { signalChanges, signals } from "./signals.tables.ts";
 
 /** Position of the last change; 0 when there was none. */
 export async function readHead(db: RealmDb): Promise<number> {

@@ -1,8 +1,8 @@
 /** A year of support with decays in it: each is found, in its week, and nothing else is. */
 import { beforeAll, expect, it } from "vitest";
-import { sumUpWeeks } from "../../../src/features/signals/decay.repository.ts";
-import { findDecay, spansOf } from "../../../src/features/signals/decay.service.ts";
-import { compareWeeks } from "../../../src/features/signals/decay.ts";
+import { sumUpWeeks } from "../../../src/features/decay/decay.repository.ts";
+import { findDecay, spansOf } from "../../../src/features/decay/decay.service.ts";
+import { compareWeeks } from "../../../src/features/decay/decay.ts";
 import { newTenant, type TestTenant } from "../../support/client.ts";
 import { DAY, standingClock } from "../../support/clock.ts";
 import { tenantCtx } from "../../support/ctx.ts";
