@@ -113,7 +113,11 @@ describe("settings", () => {
     ["an origin of another kind", { CORS_ORIGINS: "ftp://a.example" }, "CORS_ORIGINS"],
     ["payloads kept for no time", { WEBHOOK_PAYLOAD_DAYS: "0" }, "WEBHOOK_PAYLOAD_DAYS"],
     ["events for more than ten years", { WEBHOOK_EVENT_DAYS: "3651" }, "WEBHOOK_EVENT_DAYS"],
-    ["events for less than uptime looks back", { EVENT_DAYS: "29" }, "EVENT_DAYS"],
+    [
+      "events for less than uptime looks back",
+      { EVENT_DAYS: "29", WEBHOOK_PAYLOAD_DAYS: "2" },
+      "EVENT_DAYS",
+    ],
     ["events forgotten before their payloads", { WEBHOOK_EVENT_DAYS: "29" }, "WEBHOOK_EVENT_DAYS"],
     [
       "payloads kept for longer than their events",

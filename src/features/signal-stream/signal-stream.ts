@@ -10,13 +10,14 @@ export class SignalStream extends LiveStream {
     permission: "signals:read",
     head,
     pull: async (ctx, after, limit) => {
-      const changes = await changesAfter(ctx, after, limit);
-      return changes.map(({ seq, change, occurredAt, signal }) => ({
+      const { changes, head } = await changesAfter(ctx, after, limit);
+      const items = changes.map(({ seq, change, occurredAt, signal }) => ({
         seq,
         type: `signal.${change}`,
         occurredAt,
         data: presentSignal(signal),
       }));
+      return { items, head };
     },
     standing,
   };

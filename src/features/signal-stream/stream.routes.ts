@@ -54,13 +54,15 @@ mountUpgrade(
       '- `{"type": "signal.opened", "id": "42", "occurred_at": "…", "data": {…}}` for each change, once ' +
         "and in order; also `signal.escalated`, `.acknowledged`, `.assigned` and `.resolved`. `data` is " +
         "the signal as it is by then;",
-      '- `{"type": "heartbeat", "id": "42"}` twice a minute: there was nothing after 42.',
+      '- `{"type": "heartbeat", "id": "42"}` twice a minute: there was nothing after 42. None ' +
+        "comes while more waits for your acknowledgements.",
       'Answer each with `{"ack": "<id>"}`, which stands for all before it too. At most 128 are sent ahead ' +
         "of the last acknowledged one; the rest waits. After a break, take a new ticket and go on with " +
         "`last_event_id`.",
       "The server closes with 1003, 1008 or 1009 when it cannot take what it is sent, with 1011 on a fault " +
         "of its own, 4401 when the session is over, 4403 when the tenant is suspended or the role lacks " +
-        "the permission, and 4408 when nothing is acknowledged for 60 seconds.",
+        "the permission, 4408 when nothing is acknowledged for 60 seconds, and 4410 when the database was " +
+        "restored and ids are used again: read the signals anew, and begin without `last_event_id`.",
     ].join("\n\n"),
     tag: TAG,
     doors: "tenant",

@@ -7,7 +7,7 @@ export function head({ db }: TenantCtx): Promise<number> {
   return readHead(db);
 }
 
-/** The first changes after a position, each with its signal as it is now. */
+/** The first changes after a position, each with its signal as it is now, and the head. */
 export function changesAfter({ db }: TenantCtx, position: number, limit: number) {
   return readChanges(db, position, limit);
 }

@@ -6,7 +6,7 @@ import { lookForOld, RETAIN, retain } from "./retain.service.ts";
 
 /** What doorbells call a tenant to. */
 export const signalJobs: readonly QueueJob[] = [
-  { ...EVALUATE, run: evaluateSamples },
+  { ...EVALUATE, run: (ctx) => evaluateSamples(ctx) },
   { ...RETAIN, run: retain },
 ];
 

@@ -3,11 +3,14 @@ import { messageOf } from "../../platform/http/messages.ts";
 import { text } from "../../platform/http/schemas.ts";
 import { MetricName, SEVERITIES } from "../rules/index.ts";
 
+/** A year: what is told at once cannot be more, and what is summed stays a number. */
+const MOST_DOWNTIME_MINUTES = 525_600;
+
 const SlaReport = z
   .strictObject({
     response_time_ms: z.number().min(0).optional().openapi({ example: 900 }),
     error_rate_percent: z.number().min(0).max(100).optional().openapi({ example: 0.4 }),
-    downtime_minutes: z.number().min(0).optional().openapi({ example: 0 }),
+    downtime_minutes: z.number().min(0).max(MOST_DOWNTIME_MINUTES).optional().openapi({ example: 0 }),
   })
   .openapi("SlaReport", {
     description: "What was measured, held against what the company promises.",

@@ -10,13 +10,15 @@ import { placeMessage, readAcknowledgement } from "./protocol.ts";
 import { deliver, end, isOpen, note, seatsOf, viewerAt } from "./sockets.ts";
 import { OBJECTIONS, objectionTo } from "./standing.ts";
 import type { StreamSource } from "./stream-source.ts";
-import { keepTicket, redeemTicket, type TicketHolder } from "./tickets.ts";
+import { countTickets, keepTicket, redeemTicket, type TicketHolder } from "./tickets.ts";
 import { acknowledge, isSilent, newViewer, told } from "./viewer.ts";
 
 /** How often the object looks by itself while somebody watches, in ms. */
 const ROUND_MS = 30_000;
 /** How long it is believed who may watch, in ms; as long as elsewhere. */
 const STANDING_MS = 5_000;
+/** An opening that takes longer is given up: nobody waits for it any more. In ms. */
+const OPENING_MS = 1_500;
 /** Items read at a time. */
 const PAGE = 100;
 /** Storage key of the tenant's id and slug. */
@@ -42,6 +44,8 @@ export abstract class LiveStream extends DurableObject<Bindings> {
   /** Until when it is believed who may watch, and how often that was put in doubt. */
   #believedUntil = 0;
   #doubts = 0;
+  /** Openings under way: they have no ticket any more, and no socket yet. */
+  #openings = 0;
 
   /** Keeps a ticket. @returns why there is none: too many watch already */
   async issue({ hash, house, userId, sessionId }: NewTicket): Promise<string | null> {
@@ -50,6 +54,8 @@ export abstract class LiveStream extends DurableObject<Bindings> {
     const { kv } = this.ctx.storage;
     kv.put<House>(HOUSE, house);
     keepTicket(kv, hash, { userId, sessionId }, Date.now());
+    // A ticket that nobody comes with is cleared away by the alarm.
+    await this.#ensureAlarm();
     return null;
   }
 
@@ -65,7 +71,15 @@ export abstract class LiveStream extends DurableObject<Bindings> {
   }
 
   /** Opens a stream for whoever comes with a ticket; what stands against it is the answer's body. */
-  override async fetch(request: Request): Promise<Response> {
+  override fetch(request: Request): Promise<Response> {
+    this.#openings += 1;
+    return this.#open(request).finally(() => {
+      this.#openings -= 1;
+    });
+  }
+
+  async #open(request: Request): Promise<Response> {
+    const from = Date.now();
     const { hash, after } = readOpening(request);
     const holder = redeemTicket(this.ctx.storage.kv, hash, Date.now());
     if (!holder) return refusal("invalid-ticket");
@@ -80,7 +94,9 @@ export abstract class LiveStream extends DurableObject<Bindings> {
     const { standing, head } = read.value;
     const objection = objectionTo(holder.sessionId, standing, this.source.permission);
     if (objection) return refusal(OBJECTIONS[objection]);
-    if ((await this.ctx.storage.getAlarm()) === null) await this.#setAlarm();
+    await this.#ensureAlarm();
+    // The caller has gone, or is about to: a socket would take up a seat for nobody.
+    if (Date.now() - from > OPENING_MS) return refusal("not-ready");
     // Nothing is awaited from here on: of many at once none gets past the limit.
     if (this.#full(holder.userId)) return refusal("too-many-streams");
     // Who has seen more than there is comes from before a restoration.
@@ -113,24 +129,36 @@ export abstract class LiveStream extends DurableObject<Bindings> {
 
   /**
    * The backstop: looks for what no bell told of, who may no longer watch and who has gone silent, and
-   * tells all others that they have been told everything.
+   * tells all others that they have been told everything. Where nobody watches it clears up.
    */
   override async alarm(): Promise<void> {
     for (const { socket, viewer } of seatsOf(this.ctx)) {
       if (isSilent(viewer, Date.now())) end(socket, "silent");
     }
-    if (seatsOf(this.ctx).length === 0) return;
+    if (seatsOf(this.ctx).length === 0) return this.#clear();
     await this.#setAlarm();
     this.#doubt();
     const isServed = await this.#serve();
     for (const { socket, viewer } of seatsOf(this.ctx)) {
       // Silence would pass for peace: whoever cannot be told anything shall try elsewhere.
       if (!isServed) end(socket, "fault");
-      else {
+      // To whoever has more waiting it would be untrue.
+      else if (!viewer.waits) {
         socket.send(placeMessage("heartbeat", viewer.sent));
         note(socket, told(viewer, viewer.sent, Date.now()));
       }
     }
+  }
+
+  /** Leaves nothing behind once nobody can come any more; until then it looks again later. */
+  async #clear(): Promise<void> {
+    const { storage } = this.ctx;
+    const isAwaited = this.#openings > 0 || countTickets(storage.kv, Date.now()) > 0;
+    await (isAwaited ? this.#setAlarm() : storage.deleteAll());
+  }
+
+  async #ensureAlarm(): Promise<void> {
+    if ((await this.ctx.storage.getAlarm()) === null) await this.#setAlarm();
   }
 
   #setAlarm(): Promise<void> {
@@ -182,13 +210,16 @@ export abstract class LiveStream extends DurableObject<Bindings> {
   async #round(ctx: TenantCtx): Promise<void> {
     await this.#dismiss(ctx);
     while (true) {
-      const hungry = seatsOf(this.ctx).filter(({ viewer }) => !viewer.waits);
+      const seats = seatsOf(this.ctx);
+      const hungry = seats.filter(({ viewer }) => !viewer.waits);
       if (hungry.length === 0) return;
       const least = Math.min(...hungry.map(({ viewer }) => viewer.sent));
-      const page = await this.source.pull(ctx, least, PAGE);
+      const { items, head } = await this.source.pull(ctx, least, PAGE);
+      // Those alone that were there before: whoever has come since may rightly be further.
+      for (const { socket, viewer } of seats) if (viewer.sent > head) end(socket, "rewound");
       // As they are now: meanwhile some have come, gone or acknowledged.
-      deliver(seatsOf(this.ctx), least, page, Date.now());
-      if (page.length < PAGE) return;
+      deliver(seatsOf(this.ctx), least, items, Date.now());
+      if (items.length < PAGE) return;
     }
   }
 

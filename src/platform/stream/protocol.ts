@@ -28,6 +28,7 @@ export const CLOSINGS = {
   over: [4401, "The session is over."],
   suspended: [4403, "The tenant is suspended or has left."],
   forbidden: [4403, "The role lacks the permission."],
+  rewound: [4410, "The database was restored: begin again without an id."],
   silent: [4408, "Nothing was acknowledged for 60 seconds."],
 } as const;
 export type Closing = keyof typeof CLOSINGS;

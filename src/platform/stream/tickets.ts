@@ -28,13 +28,23 @@ export function keepTicket(
   holder: TicketHolder,
   now: number,
 ): void {
-  const kept = [...kv.list<Ticket>({ prefix: PREFIX })];
-  const late = kept.filter(([, { expiresAt }]) => expiresAt <= now);
-  const own = kept
-    .filter(([, { userId, expiresAt }]) => userId === holder.userId && expiresAt > now)
+  const own = dropLate(kv, now)
+    .filter(([, { userId }]) => userId === holder.userId)
     .sort(([, one], [, other]) => other.expiresAt - one.expiresAt);
-  for (const [key] of [...late, ...own.slice(TICKETS_PER_USER - 1)]) kv.delete(key);
+  for (const [key] of own.slice(TICKETS_PER_USER - 1)) kv.delete(key);
   kv.put<Ticket>(PREFIX + hash, { ...holder, expiresAt: now + TICKET_SECONDS * 1_000 });
+}
+
+/** How many tickets somebody may still come with. Those that come too late go. */
+export function countTickets(kv: SyncKvStorage, now: number): number {
+  return dropLate(kv, now).length;
+}
+
+/** @returns those that are left, by their keys */
+function dropLate(kv: SyncKvStorage, now: number): [string, Ticket][] {
+  const kept = [...kv.list<Ticket>({ prefix: PREFIX })];
+  for (const [key, { expiresAt }] of kept) if (expiresAt <= now) kv.delete(key);
+  return kept.filter(([, { expiresAt }]) => expiresAt > now);
 }
 
 /** Takes a ticket away from its hash: it works once. Null when there is none, or it comes too late. */

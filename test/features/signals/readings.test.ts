@@ -38,6 +38,12 @@ describe("a reading", () => {
     expect(await ofRules()).toEqual([]);
     expect((await read(101)).status).toBe(200);
     expect(await ofRules()).toEqual([["critical", "open"]]);
+    // The samples are everybody's: whoever brought the last one did not open it.
+    const { json: audit } = await house.ask("GET", "/audit?action=signal.opened&limit=1");
+    expect(audit.data[0]).toMatchObject({
+      principal: "job:signals.evaluate",
+      private: { source: "rule", severity: "critical", ip: "", user_agent: "" },
+    });
     expect((await read(99)).status).toBe(200);
     expect(await ofRules()).toEqual([["critical", "resolved"]]);
     expect(await house.waiting()).toBe(0);

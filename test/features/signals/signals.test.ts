@@ -131,6 +131,7 @@ describe("what is no signal", () => {
     ["a text for a number", { response_time_ms: "800" }, "/response_time_ms", /type number/],
     ["null for a number", { downtime_minutes: null }, "/downtime_minutes", /type number/],
     ["less than none", { response_time_ms: -1 }, "/response_time_ms", /at least 0/],
+    ["over a year", { downtime_minutes: 525_601 }, "/downtime_minutes", /at most 525600/],
     ["less than no downtime", { downtime_minutes: -0.1 }, "/downtime_minutes", /at least 0/],
     ["more than all", { error_rate_percent: 100.1 }, "/error_rate_percent", /at most 100/],
     ["a metric without a value", { metric: "x" }, "/metric_value", /required/],
