@@ -10,7 +10,12 @@ const SlaReport = z
   .strictObject({
     response_time_ms: z.number().min(0).optional().openapi({ example: 900 }),
     error_rate_percent: z.number().min(0).max(100).optional().openapi({ example: 0.4 }),
-    downtime_minutes: z.number().min(0).max(MOST_DOWNTIME_MINUTES).optional().openapi({ example: 0 }),
+    downtime_minutes: z
+      .number()
+      .min(0)
+      .max(MOST_DOWNTIME_MINUTES)
+      .optional()
+      .openapi({ example: 0 }),
   })
   .openapi("SlaReport", {
     description: "What was measured, held against what the company promises.",
