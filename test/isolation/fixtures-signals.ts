@@ -71,7 +71,7 @@ export const SIGNAL_FIXTURES: Readonly<Record<string, Fixture>> = {
   "POST /api/v1/signals/{id}/assign": {
     target: async ({ house: { tenant } }) => ({
       params: { id: await add(tenant, "/signals", newSignal()) },
-      body: { user_id: (await addUser(tenant, "user")).id },
+      body: { user_id: (await addUser(tenant, "manager")).id },
     }),
     nowhere: () => ({ params: { id: newId("signal") }, body: { user_id: newId("user") } }),
   },

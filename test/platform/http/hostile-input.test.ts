@@ -182,7 +182,7 @@ function bodyFor(operation: Operation): Record<string, unknown> {
     current_password: PASSWORD,
     new_password: PASSWORD,
     actor_id: actor,
-    user_id: colleague.id,
+    user_id: acme.admin.id,
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
