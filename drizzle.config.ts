@@ -14,7 +14,10 @@ const realm = [
 const business = [
   "./src/features/services/services.tables.ts",
   "./src/features/destinations/destinations.tables.ts",
+  "./src/features/actors/actors.tables.ts",
   "./src/features/events/events.tables.ts",
+  "./src/features/rules/rules.tables.ts",
+  "./src/features/signals/signals.tables.ts",
   "./src/features/webhooks/webhooks.tables.ts",
 ];
 
@@ -24,6 +27,7 @@ const sets = {
     ...realm,
     "./src/platform/tenancy/registry.tables.ts",
     "./src/features/registration/registration.tables.ts",
+    "./src/platform/jobs/job-runs.tables.ts",
   ],
 };
 

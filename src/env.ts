@@ -4,6 +4,7 @@ import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts"
 import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
 import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
+import type { LiveStream } from "./platform/stream/live-stream.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -79,6 +80,11 @@ const Vars = z
     WEBHOOK_PAYLOAD_DAYS: integer(30, 1, 3_650),
     /** ... and days that an event is remembered, so that a late repeat is known for one. */
     WEBHOOK_EVENT_DAYS: integer(400, 1, 3_650),
+    /** Days that events and resolved signals are kept. Uptime looks back 30 days. */
+    EVENT_DAYS: integer(400, 30, 3_650),
+    /** Live streams that one user, and one tenant, may hold open. */
+    STREAMS_PER_USER: integer(10, 1, 1_000),
+    STREAMS_PER_TENANT: integer(500, 1, 10_000),
     LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),
@@ -112,6 +118,10 @@ const Vars = z
     path: ["WEBHOOK_EVENT_DAYS"],
     message: "must not be less than WEBHOOK_PAYLOAD_DAYS",
   })
+  .refine((vars) => vars.EVENT_DAYS >= vars.WEBHOOK_PAYLOAD_DAYS, {
+    path: ["EVENT_DAYS"],
+    message: "must not be less than WEBHOOK_PAYLOAD_DAYS",
+  })
   .refine((vars) => vars.ENVIRONMENT !== "production" || vars.BASE_URL.protocol === "https:", {
     path: ["BASE_URL"],
     message: "must be https in production",
@@ -134,6 +144,8 @@ export interface Bindings {
   readonly RATE_LIMITER: DurableObjectNamespace<RateLimiter>;
   /** An object per tenant and service or destination. */
   readonly CIRCUIT_BREAKER: DurableObjectNamespace<CircuitBreaker>;
+  /** An object per tenant, which holds the WebSockets of its live stream. */
+  readonly SIGNAL_STREAM: DurableObjectNamespace<LiveStream>;
   /** A counter of this location alone, in front of the objects that keep addresses. */
   readonly ADDRESS_GUARD: RateLimit;
   /** The pool (`TENANT_DB_...`) and the raw variables; read through `pool.ts` and {@link settingsOf}. */

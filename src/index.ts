@@ -6,6 +6,7 @@ import { queueJobs, schedules } from "./registry.ts";
 
 const app = createApp();
 
+export { SignalStream } from "./features/signal-stream/index.ts";
 export { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 export { RateLimiter } from "./platform/limits/rate-limiter.ts";
 

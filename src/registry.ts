@@ -1,19 +1,26 @@
+import { actorsRouter } from "./features/actors/index.ts";
 import { auditRouter } from "./features/audit/index.ts";
 import { authRouter } from "./features/auth/index.ts";
 import { breakersRouter, callsRouter } from "./features/calls/index.ts";
+import { decayChores, decayJobs } from "./features/decay/index.ts";
 import {
   deliveriesRouter,
+  destinationChores,
   destinationJobs,
   destinationsRouter,
-  retainDeliveries,
-  sweepDeliveries,
 } from "./features/destinations/index.ts";
-import { eventsRouter, findEvent } from "./features/events/index.ts";
+import { eventChores, eventJobs, eventsRouter, findEvent } from "./features/events/index.ts";
 import { healthRouter } from "./features/health/index.ts";
-import { keysRouter } from "./features/keys/index.ts";
+import { integrationChores } from "./features/integrations/index.ts";
+import { jobsRouter } from "./features/jobs/index.ts";
+import { keyChores, keysRouter } from "./features/keys/index.ts";
 import { registrationRouter, seedTenant } from "./features/registration/index.ts";
+import { rulesRouter } from "./features/rules/index.ts";
 import { servicesRouter } from "./features/services/index.ts";
 import { sessionsRouter } from "./features/sessions/index.ts";
+import { streamRouter } from "./features/signal-stream/index.ts";
+import { signalChores, signalJobs, signalsRouter } from "./features/signals/index.ts";
+import { statsRouter } from "./features/stats/index.ts";
 import { currentTenantRouter, syncStates, tenantsRouter } from "./features/tenants/index.ts";
 import { usersRouter } from "./features/users/index.ts";
 import {
@@ -21,12 +28,14 @@ import {
   receiveRouter,
   rejectionsRouter,
   replayRouter,
-  retainEverywhere,
-  sweep,
+  webhookChores,
   webhookJobs,
 } from "./features/webhooks/index.ts";
 import type { Router } from "./platform/http/router.ts";
+import type { Chore } from "./platform/jobs/chores.ts";
 import type { QueueJob } from "./platform/jobs/consume.ts";
+import { pruneRuns } from "./platform/jobs/prune.ts";
+import { roundJobs, roundSchedules } from "./platform/jobs/rounds.ts";
 import type { Schedule } from "./platform/jobs/schedules.ts";
 import { resumeProvisioning } from "./platform/tenancy/index.ts";
 
@@ -39,10 +48,17 @@ export const routers: readonly Router[] = [
   currentTenantRouter,
   tenantsRouter,
   auditRouter,
+  jobsRouter,
   servicesRouter,
   callsRouter,
   breakersRouter,
+  actorsRouter,
   eventsRouter,
+  // Their `/signals/metrics` and `/signals/stream` stand before the ids of signals.
+  statsRouter,
+  streamRouter,
+  signalsRouter,
+  rulesRouter,
   destinationsRouter,
   deliveriesRouter,
   // Fixed paths stand before the slugs of services.
@@ -63,13 +79,27 @@ export const schedules: readonly Schedule[] = [
     run: (ctx) => resumeProvisioning(ctx, seedTenant),
   },
   { name: "tenants.sync_state", cron: "* * * * *", run: syncStates },
-  { name: "webhooks.sweep", cron: "* * * * *", run: (ctx) => sweep(ctx, "active") },
-  { name: "webhooks.sweep_all", cron: "0 * * * *", run: (ctx) => sweep(ctx, "all") },
-  { name: "webhooks.retain", cron: "0 * * * *", run: retainEverywhere },
-  { name: "destinations.sweep", cron: "* * * * *", run: (ctx) => sweepDeliveries(ctx, "active") },
-  { name: "destinations.sweep_all", cron: "0 * * * *", run: (ctx) => sweepDeliveries(ctx, "all") },
-  { name: "destinations.retain", cron: "0 * * * *", run: retainDeliveries },
+  { name: "jobs.prune", cron: "0 * * * *", run: pruneRuns },
+  ...roundSchedules,
+];
+
+/** Work at each tenant by the clock, in this order; each names its rounds. */
+export const chores: readonly Chore[] = [
+  ...webhookChores,
+  ...destinationChores,
+  ...eventChores,
+  ...keyChores,
+  ...signalChores,
+  ...decayChores,
+  ...integrationChores,
 ];
 
 /** Work that doorbells call a tenant to. */
-export const queueJobs: readonly QueueJob[] = [...webhookJobs, ...destinationJobs(findEvent)];
+export const queueJobs: readonly QueueJob[] = [
+  ...webhookJobs,
+  ...destinationJobs(findEvent),
+  ...eventJobs,
+  ...signalJobs,
+  ...decayJobs,
+  ...roundJobs(chores),
+];

@@ -4,6 +4,7 @@ import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { ROOT } from "../scripts/lib/paths.ts";
 import { PERMISSIONS } from "../src/platform/access/permissions.ts";
+import { ROUNDS } from "../src/platform/jobs/chores.ts";
 import { type Module, parseModule } from "./support/architecture/modules.ts";
 import { RULES } from "./support/architecture/rules.ts";
 
@@ -28,8 +29,13 @@ const CASES: Record<keyof typeof RULES, { bad: Sources[]; good: Sources[] }> = {
     bad: [
       { "src/features/a/a.service.ts": `import { find } from "../b/b.repository.ts";` },
       { "src/features/a/a.service.ts": `import type { Row } from "../b/b.repository.ts";` },
+      { "src/features/a/a.repository.ts": `import { b } from "../b/b.tables.ts";` },
+      { "src/features/a/a.tables.ts": `import { b } from "../b/b.service.ts";` },
     ],
-    good: [{ "src/features/a/a.service.ts": `import { b } from "../b/index.ts";` }],
+    good: [
+      { "src/features/a/a.service.ts": `import { b } from "../b/index.ts";` },
+      { "src/features/a/a.tables.ts": `import { b } from "../b/b.tables.ts";` },
+    ],
   },
   featureCircles: {
     bad: [
@@ -215,6 +221,8 @@ describe("architecture", () => {
     const { triggers } = parse(read("wrangler.toml")) as { triggers: { crons: string[] } };
     expect(crons.length).toBe(names.length);
     expect(new Set(names).size).toBe(names.length);
+    // Those of the rounds stand in a list of their own.
+    for (const { cron } of Object.values(ROUNDS)) crons.push(cron);
     expect([...new Set(crons)].sort()).toEqual([...triggers.crons].sort());
     expect(new Set(triggers.crons).size).toBe(triggers.crons.length);
   });

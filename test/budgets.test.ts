@@ -1,6 +1,15 @@
 /** What a request may cost in trips to databases, queues and Durable Objects, counted at the bindings. */
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { addUser, type Caller, newTenant, PASSWORD, type TestTenant } from "./support/client.ts";
+import { ROUNDS } from "../src/platform/jobs/chores.ts";
+import { addActor } from "./support/actors.ts";
+import {
+  addUser,
+  type Caller,
+  call,
+  newTenant,
+  PASSWORD,
+  type TestTenant,
+} from "./support/client.ts";
 import { showFigures } from "./support/figures.ts";
 import { keptQueues } from "./support/kept-queues.ts";
 import { countedObjects } from "./support/limits.ts";
@@ -14,8 +23,6 @@ import {
 } from "./support/webhooks.ts";
 import { bindings, firstValue, openWorker, tick, wrapAll } from "./support/worker.ts";
 
-/** Jobs of the hourly cron that visit every tenant. */
-const VISITING = 4;
 /** An isolate believes what it read of a caller, and of a service, for 5 seconds. */
 const COLD_AFTER_MS = 5_001;
 
@@ -24,6 +31,8 @@ interface Budget {
   readonly warm: number;
   /** Calls of a queue; none by default. */
   readonly queue?: number;
+  /** Calls of the live stream; none by default. */
+  readonly stream?: number;
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: () => string;
   readonly body?: () => unknown;
@@ -38,6 +47,7 @@ describe("the budget of", () => {
   let serial = 0;
   let clock = 0;
   let service: TestService;
+  let actor: string;
   const trips = { tenant: 0, control: 0, queue: 0 };
   const databases = wrapAll((binding) => (_, run) => {
     trips[binding === "CONTROL_DB" ? "control" : "tenant"] += 1;
@@ -52,7 +62,14 @@ describe("the budget of", () => {
       },
     });
   const objects = countedObjects();
-  const callsOfObjects = () => Object.values(objects.take()).reduce((sum, calls) => sum + calls, 0);
+  /** Calls of the live stream, and of all other objects, since this was last asked. */
+  const callsOfObjects = () => {
+    const calls = { stream: 0, others: 0 };
+    for (const [object, count] of Object.entries(objects.take())) {
+      calls[object.startsWith("SIGNAL_STREAM ") ? "stream" : "others"] += count;
+    }
+    return calls;
+  };
   const counted = openWorker({
     ...databases,
     ...objects.bindings,
@@ -64,6 +81,8 @@ describe("the budget of", () => {
     house = await newTenant("budgeted");
     user = await addUser(house, "user");
     service = await addService(house);
+    actor = await addActor(house);
+    await prepareSignals();
     repeated = eventOf(service, "repeated");
     const first = await counted.call("POST", service.url, await requestOf(repeated));
     await eventually(house, first.json.event_id, "completed");
@@ -72,6 +91,23 @@ describe("the budget of", () => {
   afterEach(() => {
     vi.useRealTimers();
   });
+
+  const add = async (path: string, body: object) => {
+    const { token } = house.admin;
+    const { status, text, json } = await call("POST", `${house.api}${path}`, { token, body });
+    expect([200, 201], text).toContain(status);
+    return json.id as string;
+  };
+  const reading = (metric: string) => ({ metric, metric_value: 50 });
+  /** Signals to look after, and a metric that breaches its rule already: it is counted from now on. */
+  const prepareSignals = async () => {
+    const body = { severity: "low", title: "To be looked after" };
+    for (let nth = 0; nth < 4; nth++) open.push(await add("/signals", body));
+    const rule = { operator: ">", threshold: 10, severity: "high" };
+    for (const metric of ["watched", ...unbreached])
+      await add("/signal-rules", { ...rule, metric });
+    for (const metric of ["unwatched", "watched"]) await add("/signals", reading(metric));
+  };
 
   const person = () => ({
     email: `new-${++serial}@budgeted.test`,
@@ -85,6 +121,9 @@ describe("the budget of", () => {
     const { headers, body } = await signed(service, text);
     return { headers, raw: body };
   };
+  const acted = () => ({ actor_id: actor, event_type: "ticket_reply", metadata: { seconds: 42 } });
+  const open: string[] = [];
+  const unbreached = ["fresh-1", "fresh-2"];
   let repeated = "";
   const batch = () => {
     const events = Array.from({ length: 500 }, () => eventOf(service, `event-${++serial}`));
@@ -126,6 +165,107 @@ describe("the budget of", () => {
     },
     "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
     "reading events": { warm: 1, method: "GET", path: () => "/events" },
+    "reading an actor's events": {
+      warm: 1,
+      method: "GET",
+      path: () => `/events?actor_id=${actor}`,
+    },
+    "recording an event": { warm: 1, method: "POST", path: () => "/events", body: acted },
+    "recording an event with a key": {
+      warm: 1,
+      method: "POST",
+      path: () => "/events",
+      body: acted,
+      headers: keyed,
+    },
+    "recording 500 events": {
+      warm: 2,
+      method: "POST",
+      path: () => "/events/batch",
+      body: () => ({ events: Array.from({ length: 500 }, acted) }),
+    },
+    "adding an actor": {
+      warm: 1,
+      method: "POST",
+      path: () => "/actors",
+      body: () => ({ type: "support", name: `Actor ${++serial}` }),
+    },
+    "changing an actor": {
+      warm: 2,
+      method: "PUT",
+      path: () => `/actors/${actor}`,
+      body: () => ({ name: `Actor ${++serial}` }),
+    },
+    "reading signals": { warm: 1, method: "GET", path: () => "/signals" },
+    "reading signals by risk": {
+      warm: 1,
+      method: "GET",
+      path: () => "/signals?status=open&ordering=-risk_score",
+    },
+    "counting signals": { warm: 1, method: "GET", path: () => "/stats" },
+    "measuring signals": { warm: 1, method: "GET", path: () => "/signals/metrics" },
+    "opening a signal by hand": {
+      warm: 2,
+      method: "POST",
+      path: () => "/signals",
+      stream: 1,
+      body: () => ({ severity: "high", title: `Signal ${++serial}` }),
+    },
+    "reporting what was measured": {
+      warm: 2,
+      stream: 1,
+      method: "POST",
+      path: () => "/signals",
+      body: () => ({ response_time_ms: 900 }),
+    },
+    "reporting a reading": {
+      warm: 3,
+      stream: 1,
+      method: "POST",
+      path: () => "/signals",
+      body: () => reading("unwatched"),
+    },
+    "reporting a reading that a rule judges": {
+      warm: 4,
+      stream: 1,
+      method: "POST",
+      path: () => "/signals",
+      body: () => reading("watched"),
+    },
+    // The reading is a signal, and what its rule opens is another.
+    "reporting a reading that opens a rule's signal": {
+      warm: 5,
+      stream: 2,
+      method: "POST",
+      path: () => "/signals",
+      body: () => reading(unbreached.pop() ?? ""),
+    },
+    "recording an event that a rule watches": {
+      warm: 1,
+      queue: 1,
+      method: "POST",
+      path: () => "/events",
+      body: () => ({ ...acted(), metadata: { watched: 50 } }),
+    },
+    "acknowledging a signal": {
+      warm: 2,
+      stream: 1,
+      method: "POST",
+      path: () => `/signals/${open.pop()}/acknowledge`,
+    },
+    "resolving a signal": {
+      warm: 2,
+      stream: 1,
+      method: "POST",
+      path: () => `/signals/${open.pop()}/resolve`,
+    },
+    "a ticket for the stream": {
+      warm: 0,
+      stream: 1,
+      method: "POST",
+      path: () => "/signals/stream-tickets",
+    },
+    "reading rules": { warm: 1, method: "GET", path: () => "/signal-rules" },
     "reading destinations": { warm: 1, method: "GET", path: () => "/destinations" },
     "adding a destination": {
       warm: 1,
@@ -155,7 +295,8 @@ describe("the budget of", () => {
   };
 
   it.for(Object.keys(budgets))("%s", async (name, { task }) => {
-    const { method, path, body, headers, delivery, warm, queue = 0 } = budgets[name] as Budget;
+    const { method, path, body, headers, delivery, ...budget } = budgets[name] as Budget;
+    const { warm, queue = 0, stream = 0 } = budget;
     const optionsOf = () => ({
       token: house.admin.token,
       ...(body ? { body: body() } : {}),
@@ -170,11 +311,11 @@ describe("the budget of", () => {
       Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
       objects.take();
       const reply = await counted.call(method, url, options);
-      const costs = { ...trips };
       const calls = callsOfObjects();
-      dearest = Math.max(dearest, calls);
+      const costs = { ...trips, stream: calls.stream };
+      dearest = Math.max(dearest, calls.others);
       // Who is turned away takes of the tenant's own limit nothing, and of the sender's one.
-      expect(calls).toBeLessThanOrEqual(1);
+      expect(calls.others).toBeLessThanOrEqual(1);
       expect(reply.status, reply.text).toBeLessThan(name.startsWith("turning") ? 402 : 300);
       return costs;
     };
@@ -188,11 +329,11 @@ describe("the budget of", () => {
       task,
       `  cold: ${costs.cold.tenant} tenant, ${costs.cold.control} control;` +
         ` warm: ${costs.warm.tenant} tenant, ${costs.warm.control} control; queue: ${costs.warm.queue};` +
-        ` objects: ${dearest} at most`,
+        ` stream: ${costs.warm.stream}; other objects: ${dearest} at most`,
     );
     expect(costs).toEqual({
-      cold: { tenant: warm + 1, control: 0, queue },
-      warm: { tenant: warm, control: 0, queue },
+      cold: { tenant: warm + 1, control: 0, queue, stream },
+      warm: { tenant: warm, control: 0, queue, stream },
     });
   });
 
@@ -216,9 +357,10 @@ describe("the budget of", () => {
         vi.setSystemTime(clock);
         expect((await one()).status).toBeLessThan(300);
       }
-      const calls = callsOfObjects();
-      showFigures(task, `  ${calls} calls, ${calls / 200} a request`);
-      expect(calls).toBeLessThanOrEqual(20);
+      const { stream, others } = callsOfObjects();
+      showFigures(task, `  ${others} calls, ${others / 200} a request`);
+      expect(others).toBeLessThanOrEqual(20);
+      expect(stream).toBe(0);
     },
   );
 
@@ -241,14 +383,14 @@ describe("the budget of", () => {
       DELIVERIES: counting(DELIVERIES),
     };
     Object.assign(trips, { tenant: 0, control: 0, queue: 0 });
-    await tick(env, "0 * * * *");
+    await tick(env, ROUNDS.nightly.cron);
     showFigures(
       task,
-      `  ${VISITING} jobs: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
+      `  one round: ${trips.tenant} tenant, ${trips.control} control; queue: ${trips.queue}`,
     );
-    // Of each job: a hundred pages, and one look behind the last.
-    expect(trips).toEqual({ tenant: 0, control: VISITING * 101, queue: VISITING * 100 });
-    expect(queues.take()).toHaveLength(VISITING * 10_000);
-    expect(callsOfObjects()).toBe(0);
+    // A hundred pages, and one look behind the last; the run is logged when it begins and when it ends.
+    expect(trips).toEqual({ tenant: 0, control: 101 + 2, queue: 100 });
+    expect(queues.take()).toHaveLength(10_000);
+    expect(callsOfObjects()).toEqual({ stream: 0, others: 0 });
   });
 });

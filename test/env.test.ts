@@ -48,6 +48,9 @@ describe("settings", () => {
       MAX_BODY_BYTES: 1_048_576,
       WEBHOOK_PAYLOAD_DAYS: 30,
       WEBHOOK_EVENT_DAYS: 400,
+      EVENT_DAYS: 400,
+      STREAMS_PER_USER: 10,
+      STREAMS_PER_TENANT: 500,
       LOG_LEVEL: "info",
       LOG_REDACTION: "on",
       VERSION: "development",
@@ -110,6 +113,11 @@ describe("settings", () => {
     ["an origin of another kind", { CORS_ORIGINS: "ftp://a.example" }, "CORS_ORIGINS"],
     ["payloads kept for no time", { WEBHOOK_PAYLOAD_DAYS: "0" }, "WEBHOOK_PAYLOAD_DAYS"],
     ["events for more than ten years", { WEBHOOK_EVENT_DAYS: "3651" }, "WEBHOOK_EVENT_DAYS"],
+    [
+      "events for less than uptime looks back",
+      { EVENT_DAYS: "29", WEBHOOK_PAYLOAD_DAYS: "2" },
+      "EVENT_DAYS",
+    ],
     ["events forgotten before their payloads", { WEBHOOK_EVENT_DAYS: "29" }, "WEBHOOK_EVENT_DAYS"],
     [
       "payloads kept for longer than their events",

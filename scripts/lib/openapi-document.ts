@@ -1,21 +1,11 @@
 /** The OpenAPI document of all doors: generated from the code, and as it is kept in the repository. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { registerHooks } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ROOT } from "./paths.ts";
+import "./worker-modules.ts";
 
 /** The document that clients were last promised. */
 export const KEPT = join(ROOT, "docs", "openapi.json");
-
-// wrangler and vitest import `.sql` files as text; Node has to be told.
-registerHooks({
-  load(url, context, next) {
-    if (!url.endsWith(".sql")) return next(url, context);
-    const text = JSON.stringify(readFileSync(fileURLToPath(url), "utf8"));
-    return { format: "module", source: `export default ${text};`, shortCircuit: true };
-  },
-});
 
 /** The document that the code makes, as text. Needs no Worker: it only asks the routes. */
 export async function generated(): Promise<string> {

@@ -1,3 +1,4 @@
+import { ACTORS, type Collection, type Members, RULES, SIGNALS } from "./demo-business.ts";
 import { type Answer, sendPatiently } from "./http.ts";
 
 /** The demo that `npm start` makes. Development only; the password and the secret are in the README. */
@@ -40,6 +41,9 @@ export const SEED_STEPS: readonly SeedStep[] = [
   { name: "user", run: (seeding) => addUser(seeding, "user", "Uma", "User") },
   { name: "readonly", run: (seeding) => addUser(seeding, "readonly", "Rhea", "Reader") },
   { name: "service stripe", run: addStripe },
+  { name: "actors", run: (seeding) => addMissing(seeding, ACTORS) },
+  { name: "signal rule", run: (seeding) => addMissing(seeding, RULES) },
+  { name: "signals", run: (seeding) => addMissing(seeding, SIGNALS) },
 ];
 
 /**
@@ -112,6 +116,19 @@ async function addStripe({ port, token, isNew }: Seeding): Promise<void> {
   expectMade(await onTenantDoor(port, "/api/v1/services", body, token), isNew);
 }
 
+/** Adds what a look into the list does not find. */
+async function addMissing(seeding: Seeding, collection: Collection): Promise<void> {
+  const { port, token, isNew } = seeding;
+  const { path, query, bodies, member } = collection;
+  const list = expectUnchanged(await onTenantDoor(port, `${path}?${query}`, undefined, token));
+  const { data } = JSON.parse(list.text) as { data: readonly Members[] };
+  for (const body of bodies) {
+    const name = member(body);
+    if (data.some((there) => there[name] === body[name])) continue;
+    expectMade(await onTenantDoor(port, path, body, token), isNew);
+  }
+}
+
 /** What is there already stays as it is, whatever became of it. */
 function expectMade(answer: Answer, isNew: boolean | undefined): void {
   if (answer.status === 409) return;
@@ -119,10 +136,12 @@ function expectMade(answer: Answer, isNew: boolean | undefined): void {
   else expectUnchanged(answer);
 }
 
+/** Posts the body, or gets where there is none. */
 function onTenantDoor(port: number, path: string, body: unknown, token?: string): Promise<Answer> {
   const headers = token ? { authorization: `Bearer ${token}` } : undefined;
   const door = `${DEMO.slug}.localhost`;
-  return sendPatiently({ port, door, method: "POST", path, body, ...(headers ? { headers } : {}) });
+  const method = body === undefined ? "GET" : "POST";
+  return sendPatiently({ port, door, method, path, body, ...(headers ? { headers } : {}) });
 }
 
 function tokenIn(answer: Answer): string {

@@ -55,8 +55,9 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   /**
    * Makes the answer to the request from the result that the commit is given. The commit calls it
    * before it changes anything, so that an answer that cannot be made leaves nothing behind.
+   * @returns what takes the answer back, for a commit that fails
    */
-  readonly prepare?: (result: unknown) => Promise<unknown>;
+  readonly prepare?: (result: unknown) => Promise<() => void>;
   readonly idempotency?: IdempotencyClaim;
 }
 

@@ -18,6 +18,10 @@ export const ID_PREFIXES = {
   lease: "lease",
   destination: "destination",
   delivery: "delivery",
+  actor: "actor",
+  signal: "signal",
+  rule: "rule",
+  jobRun: "run",
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

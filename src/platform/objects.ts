@@ -4,11 +4,13 @@ import { inTime } from "./in-time.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { Meter } from "./observe/meter.ts";
 import { createSilence } from "./silence.ts";
+import type { LiveStream } from "./stream/live-stream.ts";
 
 /** The classes of Durable Objects, by their binding. */
 interface Classes {
   RATE_LIMITER: RateLimiter;
   CIRCUIT_BREAKER: CircuitBreaker;
+  SIGNAL_STREAM: LiveStream;
 }
 export type ObjectKind = keyof Classes;
 
@@ -25,6 +27,11 @@ export interface Objects {
     name: string,
     question: (object: Classes[K]) => Promise<R>,
   ): Promise<R>;
+  /**
+   * Sends the object a request that opens a WebSocket. Once only: what opens it may work once.
+   * @throws when the object does not answer
+   */
+  connect(kind: ObjectKind, name: string, request: Request): Promise<Response>;
   /** @throws when the objects do not answer */
   check(): Promise<void>;
   /**
@@ -49,12 +56,19 @@ export function createObjects(env: Bindings, meter: Meter): Objects {
     name: string,
     question: (object: Classes[K]) => Promise<R>,
   ): Promise<R> {
+    // What goes to and fro is plain data, so that to the caller it is as if the object were here.
+    return reach(kind, name, (stub) => question(stub as unknown as Classes[K]));
+  }
+  function reach<R>(
+    kind: ObjectKind,
+    name: string,
+    talk: (stub: DurableObjectStub) => Promise<R>,
+  ): Promise<R> {
     meter.objectCalls += 1;
-    // A stub that has failed once fails for ever. What goes to and fro is plain data, so that to the
-    // caller it is as if the object were here.
-    const stub = (env[kind] as DurableObjectNamespace).getByName(name) as unknown as Classes[K];
+    // A stub that has failed once fails for ever.
+    const stub = (env[kind] as DurableObjectNamespace).getByName(name);
     const late = () => new Error(`The object ${kind} did not answer within ${OBJECT_MS} ms.`);
-    return inTime(question(stub), OBJECT_MS, late);
+    return inTime(talk(stub), OBJECT_MS, late);
   }
   const askTwice: Objects["ask"] = async (kind, name, question) => {
     try {
@@ -64,22 +78,25 @@ export function createObjects(env: Bindings, meter: Meter): Objects {
       return askOnce(kind, name, question);
     }
   };
+  async function unlessSilent<R>(kind: ObjectKind, name: string, talk: () => Promise<R>) {
+    const object = `${kind} ${name}`;
+    const askedAt = Date.now();
+    if (!silence.mayAsk(object, askedAt)) {
+      throw new Error(`The object ${kind} has not answered lately.`);
+    }
+    try {
+      const answer = await talk();
+      silence.heard(object, Date.now());
+      return answer;
+    } catch (error) {
+      silence.notHeard(object, askedAt, Date.now());
+      throw error;
+    }
+  }
   const objects: Objects = {
-    async ask(kind, name, question) {
-      const object = `${kind} ${name}`;
-      const askedAt = Date.now();
-      if (!silence.mayAsk(object, askedAt)) {
-        throw new Error(`The object ${kind} has not answered lately.`);
-      }
-      try {
-        const answer = await askTwice(kind, name, question);
-        silence.heard(object, Date.now());
-        return answer;
-      } catch (error) {
-        silence.notHeard(object, askedAt, Date.now());
-        throw error;
-      }
-    },
+    ask: (kind, name, question) => unlessSilent(kind, name, () => askTwice(kind, name, question)),
+    connect: (kind, name, request) =>
+      unlessSilent(kind, name, () => reach(kind, name, (stub) => stub.fetch(request))),
     async check() {
       // Whatever was heard of late: that it answers now is the question.
       await askTwice("RATE_LIMITER", "health", (limiter) => limiter.lend([]));

@@ -67,6 +67,27 @@ describe("npm start", { timeout: 60_000 }, () => {
     expect((await send(to)).text).toBe(changed.text);
   });
 
+  it("gives it actors, a rule and signals, once", async () => {
+    const admin = tokenOf(await signIn(app.port, "acme.localhost", DEMO.admin));
+    const headers = { authorization: `Bearer ${admin}` };
+    const list = async (name: string) => {
+      const path = `/api/v1/${name}`;
+      const { text } = await send({ port: app.port, door: "acme.localhost", path, headers });
+      return JSON.parse(text).data as Record<string, unknown>[];
+    };
+    expect(await seed(app.port)).toBeUndefined();
+    expect((await list("actors")).map(({ type }) => type)).toEqual([
+      "support",
+      "manager",
+      "system",
+    ]);
+    expect(await list("signal-rules")).toMatchObject([{ metric: "checkout_latency_ms" }]);
+    expect(await list("signals?ordering=opened_at")).toMatchObject([
+      { source: "sla", severity: "high", response_time_ms: 1_450, status: "open" },
+      { source: "manual", severity: "warning", status: "open" },
+    ]);
+  });
+
   it("runs what the crons of wrangler.toml start", async () => {
     for (const cron of readConfig().triggers?.crons ?? []) {
       await fire(app.port, cron, new Date());

@@ -3,9 +3,9 @@ import type { Reply } from "../support/client.ts";
 
 /** A mark in names, e-mails, agents and request ids, or an address of the tenant's own network. */
 const CANARY = /mark-(\d{3})-[0-9a-f]{8}|198\.18\.(\d{1,3})\.\d{1,3}/gi;
-/** What is made once: ids, keys' names, refresh and device tokens. */
+/** What is made once: ids, keys' names, refresh and device tokens, tickets. */
 const UNIQUE =
-  /\b(?:tenant|user|session|audit|commit|token|service|secret|whevent|event|lease|destination|delivery)_[0-7][0-9a-z]{25}\b|\bwhsec_[\w+/]{43}=|\brw[rd]_[\w-]{20,}|(?<="(?:kid|x)":")[\w-]{43}/g;
+  /\b(?:tenant|user|session|audit|commit|token|service|secret|whevent|event|lease|destination|delivery|actor|signal|rule)_[0-7][0-9a-z]{25}\b|\bwhsec_[\w+/]{43}=|\brw[rdt]_[\w-]{20,}|(?<="(?:kid|x)":")[\w-]{43}/g;
 
 export const markOf = (index: number, salt: string) =>
   `mark-${String(index).padStart(3, "0")}-${salt}`;

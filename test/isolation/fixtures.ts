@@ -16,6 +16,7 @@ import {
   type TestService,
 } from "../support/webhooks.ts";
 import { DESTINATION_FIXTURES } from "./fixtures-destinations.ts";
+import { SIGNAL_FIXTURES } from "./fixtures-signals.ts";
 import type { House } from "./houses.ts";
 
 /** What a request aims at. */
@@ -25,6 +26,8 @@ export interface Target {
   readonly body?: unknown;
   /** A webhook, where a signature is asked for: of which service, and its text. */
   readonly webhook?: { readonly service: TestService; readonly text: string };
+  /** Whose live stream, where a ticket is asked for. */
+  readonly stream?: House;
 }
 
 /** Where the target is made, and for whom: `owner` may do it, at the door of `api`. */
@@ -128,6 +131,7 @@ const newCompany: Fixture = { target: () => ({ body: registrationOf(fresh("compa
 
 export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ...DESTINATION_FIXTURES,
+  ...SIGNAL_FIXTURES,
   "POST /api/v1/auth/register": newCompany,
   "POST /api/v1/auth/login": {
     target: ({ owner }) => ({ body: { email: owner.email, password: PASSWORD } }),

@@ -17,6 +17,10 @@
  * Receiving webhooks asks for a signature instead of a token. There `none` has none, `brkn` one with a
  * letter changed, `B's` one made with a secret of B (of A on the platform's door). All others sign
  * rightly, `ids` for a service of B; the roles send their tokens too, which change nothing.
+ *
+ * The live stream asks for a ticket, which each of the roles was given on A's door. There `none` has
+ * none, `brkn` one with a letter changed, `B's` one of B's door (of A's on the platform's door), and
+ * `oper` a token alone: no door gives operators a ticket.
  */
 const TABLE = `
                                             | none brkn B's | ids no  | admn mngr user rdnl oper || none brkn A's | ids no  | oper
@@ -57,8 +61,33 @@ const TABLE = `
  POST /api/v1/services/{slug}/breaker/close | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
  POST /api/v1/services/{slug}/breaker/reset | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
 
+  GET /api/v1/actors                        | 401  401  401 | -   -   | 200  200  200  200  401  || 404  404  404 | -   -   | 404
+ POST /api/v1/actors                        | 401  401  401 | -   -   | 201  201  403  403  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/actors/{id}                   | 401  401  401 | 404 404 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
+  PUT /api/v1/actors/{id}                   | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
+  DEL /api/v1/actors/{id}                   | 401  401  401 | 404 404 | 204  204  403  403  401  || 404  404  404 | 404 404 | 404
+
   GET /api/v1/events                        | 401  401  401 | 200 200 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
   GET /api/v1/events/{id}                   | 401  401  401 | 404 404 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
+ POST /api/v1/events                        | 401  401  401 | 422 422 | 201  201  201  403  401  || 404  404  404 | 404 404 | 404
+ POST /api/v1/events/batch                  | 401  401  401 | 200 200 | 200  200  200  403  401  || 404  404  404 | 404 404 | 404
+
+  GET /api/v1/signals                       | 401  401  401 | -   -   | 200  200  200  200  401  || 404  404  404 | -   -   | 404
+ POST /api/v1/signals                       | 401  401  401 | -   -   | 201  201  201  403  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/signals/metrics               | 401  401  401 | -   -   | 200  200  200  200  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/stats                         | 401  401  401 | -   -   | 200  200  200  200  401  || 404  404  404 | -   -   | 404
+ POST /api/v1/signals/stream-tickets        | 401  401  401 | -   -   | 201  201  201  201  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/signals/stream                | 401  401  401 | -   -   | 101  101  101  101  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/signals/{id}                  | 401  401  401 | 404 404 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
+ POST /api/v1/signals/{id}/acknowledge      | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
+ POST /api/v1/signals/{id}/assign           | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
+ POST /api/v1/signals/{id}/resolve          | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
+
+  GET /api/v1/signal-rules                  | 401  401  401 | -   -   | 200  200  200  200  401  || 404  404  404 | -   -   | 404
+ POST /api/v1/signal-rules                  | 401  401  401 | -   -   | 201  201  403  403  401  || 404  404  404 | -   -   | 404
+  GET /api/v1/signal-rules/{id}             | 401  401  401 | 404 404 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
+  PUT /api/v1/signal-rules/{id}             | 401  401  401 | 404 404 | 200  200  403  403  401  || 404  404  404 | 404 404 | 404
+  DEL /api/v1/signal-rules/{id}             | 401  401  401 | 404 404 | 204  204  403  403  401  || 404  404  404 | 404 404 | 404
 
   GET /api/v1/destinations                  | 401  401  401 | -   -   | 200  200  403  403  401  || 404  404  404 | -   -   | 404
  POST /api/v1/destinations                  | 401  401  401 | -   -   | 201  201  403  403  401  || 404  404  404 | -   -   | 404
@@ -83,6 +112,9 @@ const TABLE = `
   GET /api/v1/webhooks/rejections           | 401  401  401 | 200 200 | 200  200  200  200  401  || 404  404  404 | 404 404 | 404
 
   GET /api/v1/audit                         | 401  401  401 | 200 200 | 200  200  403  403  401  || 401  401  401 | 200 200 | 200
+
+  GET /api/v1/jobs                          | 404  404  404 | -   -   | 404  404  404  404  404  || 401  401  401 | -   -   | 200
+  GET /api/v1/jobs/{id}                     | 404  404  404 | 404 404 | 404  404  404  404  404  || 401  401  401 | -   404 | 200
 
  POST /api/v1/invitations                   | 404  404  404 | -   -   | 404  404  404  404  404  || 401  401  401 | -   -   | 201
   GET /api/v1/tenants                       | 404  404  404 | -   -   | 404  404  404  404  404  || 401  401  401 | -   -   | 200

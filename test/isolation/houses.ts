@@ -10,6 +10,7 @@ import {
   type Reply,
   type TestTenant,
 } from "../support/client.ts";
+import { newTicket } from "../support/stream.ts";
 import { addService, SECRET, signed, type TestService } from "../support/webhooks.ts";
 import { databaseOfTenant, firstValue, registryOf } from "../support/worker.ts";
 import type { Target } from "./fixtures.ts";
@@ -42,7 +43,7 @@ export interface Strangers {
   readonly operator: Caller;
 }
 
-/** What a caller shows: a token, or the headers of a signature. */
+/** What a caller shows: a token, or the headers of a signature or a ticket. */
 export interface Credential {
   readonly token?: string | undefined;
   readonly headers?: Record<string, string>;
@@ -58,6 +59,12 @@ export async function credentialOf(
   target: Target,
 ): Promise<Credential> {
   const token = tokenOf(column, door, owner, house, strangers);
+  if (target.stream) {
+    if (column === "none" || column === "operator") return { token };
+    const { tenant, staff } = door === "tenant" ? strangers.neighbour : house;
+    if (column === "foreign") return { headers: await ticketOf(tenant, staff.admin) };
+    return { headers: brokenTicket(await ticketOf(house.tenant, owner)) };
+  }
   if (!target.webhook || column === "none") return { token };
   const stranger = door === "tenant" ? strangers.neighbour : house;
   if (column === "foreign") return { headers: await signatureOf(target, stranger.service.secret) };
@@ -70,6 +77,7 @@ export async function ownerCredential(
   { owner }: { readonly owner: Caller },
   target: Target,
 ): Promise<Credential> {
+  if (target.stream) return { headers: await ticketOf(target.stream.tenant, owner) };
   return { token: owner.token, headers: await signatureOf(target) };
 }
 
@@ -81,6 +89,39 @@ export async function signatureOf(
   if (!webhook) return {};
   const { service, text } = webhook;
   return (await signed({ ...service, secret: secret ?? service.secret }, text)).headers;
+}
+
+/** What somebody shows at a door that is not theirs. */
+export async function foreignCredential(
+  { tenant, service }: House,
+  caller: Caller,
+  target: Target,
+): Promise<Credential> {
+  if (target.stream) return { headers: await ticketOf(tenant, caller) };
+  if (target.webhook) return { headers: await signatureOf(target, service.secret) };
+  return { token: caller.token };
+}
+
+/** The owner's credential with one letter changed. */
+export async function damagedCredential(owner: Caller, target: Target): Promise<Credential> {
+  if (target.stream) return { headers: brokenTicket(await ticketOf(target.stream.tenant, owner)) };
+  if (target.webhook) return { headers: brokenSignature(await signatureOf(target)) };
+  return { token: broken(owner.token) };
+}
+
+/** A ticket that a tenant's door has given, as a stream is opened with it. */
+async function ticketOf(tenant: TestTenant, caller: Caller): Promise<Record<string, string>> {
+  const { protocols } = await newTicket(tenant, caller);
+  return { "sec-websocket-protocol": protocols.join(", ") };
+}
+
+/** One letter of the ticket is another. */
+function brokenTicket(headers: Record<string, string>): Record<string, string> {
+  const text = headers["sec-websocket-protocol"] ?? "";
+  return {
+    "sec-websocket-protocol":
+      text.slice(0, -2) + (text.at(-2) === "A" ? "B" : "A") + text.slice(-1),
+  };
 }
 
 /** One letter of the signature is another. */
@@ -130,22 +171,27 @@ export function broken(token: string): string {
 
 /**
  * Waits until the real queue's consumers have nothing more to write down: all that was received, and
- * all that is sent on, has ended, dead letters have been seen, and the registry knows that the house is active.
+ * all that is sent on, has ended, dead letters have been seen, rules were held against all that was
+ * measured, and the registry knows that the house is active.
  */
 export async function settled({ slug }: { readonly slug: string }): Promise<void> {
   const database = await databaseOfTenant(slug);
-  const unfinished = `SELECT (SELECT count(*) FROM webhook_events
-    WHERE due_at IS NOT NULL OR (status = 'dead_letter' AND buried_at IS NULL))
-    + (SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL)`;
+  const unfinished = database.prepare(`SELECT
+    (SELECT count(*) FROM webhook_events WHERE due_at IS NOT NULL) AS webhooks,
+    (SELECT count(*) FROM webhook_events
+      WHERE status = 'dead_letter' AND buried_at IS NULL) AS dead_letters,
+    (SELECT count(*) FROM deliveries WHERE due_at IS NOT NULL) AS deliveries,
+    (SELECT count(*) FROM metric_samples) AS samples`);
   const begun = `SELECT (SELECT count(*) FROM webhook_attempts)
     + (SELECT count(*) FROM delivery_attempts)`;
+  const nothing = { webhooks: 0, dead_letters: 0, deliveries: 0, samples: 0 };
   await vi.waitFor(
     async () => {
-      expect(await firstValue(database, unfinished)).toBe(0);
+      expect(await unfinished.first()).toEqual(nothing);
       if ((await firstValue(database, begun)) !== 0)
         expect((await registryOf(slug))?.active_at).not.toBeNull();
     },
-    { timeout: 20_000, interval: 25 },
+    { timeout: 60_000, interval: 25 },
   );
 }
 
@@ -161,11 +207,11 @@ export function send(
   const origin = door === "tenant" ? house.tenant.origin : PLATFORM_ORIGIN;
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => target.params?.[name] ?? "missing");
   const query = target.query ? `?${new URLSearchParams(target.query)}` : "";
-  const { body, webhook } = target;
+  const { body, webhook, stream } = target;
   const content = webhook ? { raw: webhook.text } : { body };
   return call(method, `${origin}${filled}${query}`, {
     token,
     ...content,
-    ...(headers ? { headers } : {}),
+    headers: { ...headers, ...(stream ? { upgrade: "websocket" } : {}) },
   });
 }

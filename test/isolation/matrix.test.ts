@@ -27,9 +27,9 @@ import {
   operationName,
 } from "./golden.ts";
 import {
-  broken,
-  brokenSignature,
   type Credential,
+  damagedCredential,
+  foreignCredential,
   type House,
   newHouse,
   ownerCredential,
@@ -189,22 +189,19 @@ async function attack({ row, scene, target }: Aim): Promise<number> {
   for (const role of TENANT_ROLES) {
     const { token } = home.staff[role];
     const signature = { headers: await signatureOf(target) };
-    const foreign = target.webhook
-      ? { headers: await signatureOf(target, home.service.secret) }
-      : { token };
     // On A's own door, with what is B's: refused for the role, or because it is not there.
     const own = isSuccess(tenant[role]) ? tenant.ids : tenant[role];
     const withIds = { token, ...signature };
     await attempt("tenant", home, withIds, tenant.ids === undefined ? undefined : own);
-    await attempt("tenant", b, foreign, tenant.foreign);
-    await attempt("platform", b, foreign, platform.foreign);
+    for (const door of DOORS) {
+      const foreign = await foreignCredential(home, home.staff[role], target);
+      await attempt(door, b, foreign, row.cells[door].foreign);
+    }
   }
   const operator = { token: strangers.operator.token };
   await attempt("tenant", b, operator, tenant.operator);
   await attempt("platform", b, operator, platform.ids);
-  const damaged = target.webhook
-    ? { headers: brokenSignature(await signatureOf(target)) }
-    : { token: broken(scene.owner.token) };
+  const damaged = await damagedCredential(scene.owner, target);
   for (const door of DOORS) {
     await attempt(door, b, {}, row.cells[door].none);
     await attempt(door, b, damaged, row.cells[door].broken);

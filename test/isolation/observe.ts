@@ -20,12 +20,17 @@ const REFUSALS: Readonly<Record<number, readonly string[]>> = {
   401: ["unauthenticated", "invalid-credentials", "invalid-refresh-token"],
   403: ["permission-denied"],
   404: ["not-found"],
+  // Where a body names what is not there.
+  422: ["validation-failed"],
 };
 /** And where a signature is asked for. */
 const UNSIGNED: typeof REFUSALS = { 401: ["invalid-signature"], 404: ["not-found"] };
+/** And where a ticket is. */
+const TICKETLESS: typeof REFUSALS = { 401: ["invalid-ticket"], 404: ["not-found"] };
 
+/** 101: the stream is open. */
 export const isSuccess = (status: number | undefined) =>
-  status !== undefined && status >= 200 && status < 300;
+  status !== undefined && (status === 101 || (status >= 200 && status < 300));
 
 /** Who may do the operation, and at which door: the control of every refusal. */
 export function controlOf(row: GoldenRow): { door: DoorName; column: Column } {
@@ -130,9 +135,9 @@ function doorControl(door: DoorName): Column {
   return door === "tenant" ? "admin" : "operator";
 }
 
-function expectRefusal(reply: Reply, { webhook }: Target): void {
+function expectRefusal(reply: Reply, { webhook, stream }: Target): void {
   if (isSuccess(reply.status)) return;
-  const problems = webhook ? UNSIGNED : REFUSALS;
+  const problems = webhook ? UNSIGNED : stream ? TICKETLESS : REFUSALS;
   expect(problems[reply.status], reply.text).toContain(problemOf(reply));
 }
 

@@ -120,6 +120,8 @@ export const PEOPLE_FORGED: Steps = {
       ["events", "webhooks"],
       ["webhooks", "events"],
       ["services", "rejections"],
+      ["actors", "rules"],
+      ["signals", "actors"],
     ] as const);
     await refuseCursor(cast, list, cast.choose(cast.home.cursors[from]));
   },

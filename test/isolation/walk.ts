@@ -9,6 +9,7 @@ import { bindings, openWorker, registryOf } from "../support/worker.ts";
 import { createScan, markOf, type Scan } from "./canary-scan.ts";
 import { settled } from "./houses.ts";
 import { openDestinations } from "./steps-destinations.ts";
+import { openSignals } from "./steps-signals.ts";
 
 /** Lists that a tenant's admins read, and where they are. */
 export const LISTS = {
@@ -19,6 +20,9 @@ export const LISTS = {
   rejections: "/webhooks/rejections",
   events: "/events",
   destinations: "/destinations",
+  actors: "/actors",
+  signals: "/signals",
+  rules: "/signal-rules",
 } as const;
 export type ListName = keyof typeof LISTS;
 
@@ -51,6 +55,10 @@ export interface Home {
   /** Ids of its destinations, the first for all that happens, and of what was sent there. */
   readonly destinations: string[];
   readonly outgoing: string[];
+  /** Ids of who acts in its business, of what somebody looks at, and of its rules. */
+  readonly actors: string[];
+  readonly signals: string[];
+  readonly rules: string[];
   /** Id of a webhook that always fails. */
   dead: string;
   /** What was sent to the shop, as its sender signed it, and under which of our ids it was kept. */
@@ -83,7 +91,7 @@ export interface Walk {
 }
 
 /** Tenants that register at once. */
-const MOVING = 10;
+const MOVING = 25;
 
 /** Founds the tenants, through a Worker whose bindings tell how they are used. */
 export async function found(count: number, random: Random): Promise<Walk> {
@@ -147,6 +155,9 @@ export async function found(count: number, random: Random): Promise<Walk> {
         rejections: [],
         events: [],
         destinations: [],
+        actors: [],
+        signals: [],
+        rules: [],
       },
       shop: serviceOf(reply.json.tenant.url, "shop", index),
       own: {
@@ -157,6 +168,9 @@ export async function found(count: number, random: Random): Promise<Walk> {
       events: [],
       destinations: [],
       outgoing: [],
+      actors: [],
+      signals: [],
+      rules: [],
       dead: "",
       deliveries: [],
       bookmarks: [],
@@ -188,6 +202,7 @@ async function settle(walk: Walk, home: Home): Promise<void> {
   home.users.push((await add("user")).id);
   home.admins.push(await signIn(walk, home, (await add("admin")).email));
   await trade(walk, home, token);
+  await openSignals(walk, home, token);
   for (const list of Object.keys(LISTS) as ListName[]) {
     const reply = await walk.ask(home, "GET", `${LISTS[list]}?limit=1`, { token });
     keep(home.cursors[list], reply.json.next_cursor);

@@ -8,7 +8,7 @@ import { eventsOf } from "../support/webhook-sender.ts";
 import { addService } from "../support/webhooks.ts";
 import { DEEP, databaseOf, registryOf } from "../support/worker.ts";
 
-const EVENTS = DEEP ? 10_000 : 500;
+const EVENTS = DEEP ? 10_000 : 200;
 /** Events for the tests of the test. */
 const FEW = 45;
 /** One event of so many is poison. */

@@ -14,14 +14,14 @@ import { compare } from "../support/webhook-ledger.ts";
 import { eventsOf, openSender } from "../support/webhook-sender.ts";
 import { LIVE_PER_DRAIN, openReplayWatch, REPLAYS_IN_FLIGHT } from "../support/webhook-watch.ts";
 import { addService } from "../support/webhooks.ts";
-import { databaseOf, openWorker, registryOf } from "../support/worker.ts";
+import { DEEP, databaseOf, openWorker, registryOf } from "../support/worker.ts";
 
-const DEAD = 1_000;
-const LIVE = 300;
+const DEAD = DEEP ? 1_000 : 400;
+const LIVE = DEEP ? 300 : 120;
 /** Consumers at once, all of them with the same doorbells. */
 const CONSUMERS = 3;
 /** One isolate in so many ends while it works on a replay: its lease has to lapse. */
-const ENDS = 150;
+const ENDS = DEEP ? 150 : 60;
 
 describe("a replay of many dead letters", () => {
   beforeEach(() => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { isDue } from "../../scripts/lib/cron.ts";
 import { readConfig } from "../../scripts/lib/render-config.ts";
+import { ROUNDS } from "../../src/platform/jobs/chores.ts";
+import { PERIODS_MS } from "../../src/platform/jobs/crons.ts";
 
 // A Saturday: the seventh day of Cloudflare's week, which begins with Sunday as 1.
 const when = new Date("2026-11-21T09:30:59.999Z");
@@ -9,8 +11,26 @@ describe("isDue", () => {
   it("knows the crons of wrangler.toml", () => {
     const due = (time: string) =>
       readConfig().triggers?.crons?.filter((cron) => isDue(cron, new Date(time)));
-    expect(due("2026-11-21T09:00:00Z")).toEqual(["* * * * *", "0 * * * *"]);
+    const often = ["* * * * *", "*/5 * * * *", "*/30 * * * *", "0 * * * *"];
+    expect(due("2026-11-21T09:00:00Z")).toEqual(often);
     expect(due("2026-11-21T09:01:00Z")).toEqual(["* * * * *"]);
+    expect(due("2026-11-21T08:10:00Z")).toEqual(["* * * * *", "*/5 * * * *", "10 */4 * * *"]);
+    expect(due("2026-11-21T02:40:00Z")).toEqual(["* * * * *", "*/5 * * * *", "40 2 * * *"]);
+  });
+
+  it("agrees with what the Worker believes of each cron's period", () => {
+    const minute = 60_000;
+    const crons = readConfig().triggers?.crons ?? [];
+    expect(Object.keys(PERIODS_MS)).toEqual(crons);
+    expect(Object.values(ROUNDS).filter(({ cron }) => !crons.includes(cron))).toEqual([]);
+    for (const cron of crons) {
+      const times: number[] = [];
+      for (let time = Date.UTC(2026, 10, 21); times.length < 3; time += minute) {
+        if (isDue(cron, new Date(time))) times.push(time);
+      }
+      const gaps = times.slice(1).map((time, at) => time - Number(times[at]));
+      expect(gaps, cron).toEqual([PERIODS_MS[cron], PERIODS_MS[cron]]);
+    }
   });
 
   it.each([

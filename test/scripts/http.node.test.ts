@@ -112,14 +112,22 @@ describe("ports", () => {
 });
 
 describe("seed", () => {
-  it("registers the tenant, then makes users and the stripe service as its admin", async () => {
-    answer = ({ url }) => (url?.endsWith("/register") ? [201, { access_token: "T" }] : [201, {}]);
+  /** What the demo's business has, by path. */
+  const there: Record<string, unknown[]> = {};
+  const list = (url = "") => there[url.replace(/\?.*/, "")] ?? [];
+  beforeEach(() => {
+    for (const path of Object.keys(there)) delete there[path];
+  });
+
+  it("registers the tenant, then makes users, the stripe service and a business as its admin", async () => {
+    answer = ({ url, method }) =>
+      method === "GET" ? [200, { data: list(url) }] : [201, { access_token: "T" }];
     await seed(port);
     expect(seen[0]).toMatchObject({ host: `localhost:${port}`, url: "/api/v1/auth/register" });
     expect(seen[0]?.body).toMatchObject({ slug: "acme", admin_email: DEMO.admin });
     const users = seen.slice(1, 4);
     expect(users.map(({ body }) => body.role)).toEqual(["manager", "user", "readonly"]);
-    const services = seen.slice(4);
+    const services = seen.slice(4, 5);
     expect(services.map(({ url, body }) => ({ url, ...body }))).toEqual([
       {
         url: "/api/v1/services",
@@ -128,7 +136,16 @@ describe("seed", () => {
         webhook: { scheme: "stripe", secrets: [DEMO.webhookSecret] },
       },
     ]);
-    for (const { host, authorization } of [...users, ...services]) {
+    const made = seen.slice(5).filter(({ method }) => method === "POST");
+    expect(made.map(({ url, body }) => [url, body.name ?? body.metric ?? body.title])).toEqual([
+      ["/api/v1/actors", "Sasha of the support team"],
+      ["/api/v1/actors", "Mika of the account team"],
+      ["/api/v1/actors", "Billing"],
+      ["/api/v1/signal-rules", "checkout_latency_ms"],
+      ["/api/v1/signals", undefined],
+      ["/api/v1/signals", "Customers say that invoices come late"],
+    ]);
+    for (const { host, authorization } of seen.slice(1)) {
       expect({ host, authorization }).toEqual({
         host: `acme.localhost:${port}`,
         authorization: "Bearer T",
@@ -137,15 +154,53 @@ describe("seed", () => {
   });
 
   it("signs in and goes on when all is there already", async () => {
-    answer = ({ url }) => (url?.endsWith("/login") ? [200, { access_token: "T" }] : [409, {}]);
+    there["/api/v1/actors"] = [
+      { name: "Billing", active: false },
+      { name: "Mika of the account team" },
+      { name: "Sasha of the support team" },
+    ];
+    there["/api/v1/signal-rules"] = [{ metric: "checkout_latency_ms", threshold: 9 }];
+    there["/api/v1/signals"] = [
+      { title: "Response time over the SLA", response_time_ms: 1_450, status: "resolved" },
+      { title: "Customers say that invoices come late", response_time_ms: null },
+    ];
+    answer = ({ url, method }) =>
+      method === "GET"
+        ? [200, { data: list(url) }]
+        : url?.endsWith("/login")
+          ? [200, { access_token: "T" }]
+          : [409, {}];
     await seed(port);
-    expect(seen.map(({ url }) => url?.split("/").at(-1))).toEqual([
-      "register",
-      "login",
-      "users",
-      "users",
-      "users",
-      "services",
+    const asked = ({ method, url }: Seen) => `${method} ${url?.split("/").at(-1)}`;
+    expect(seen.map(asked)).toEqual([
+      "POST register",
+      "POST login",
+      "POST users",
+      "POST users",
+      "POST users",
+      "POST services",
+      "GET actors?limit=100",
+      "GET signal-rules?metric=checkout_latency_ms",
+      "GET signals?ordering=opened_at&limit=100",
+    ]);
+  });
+
+  it("adds what of the business an earlier start has not made", async () => {
+    there["/api/v1/actors"] = [{ name: "Billing" }];
+    there["/api/v1/signals"] = [{ title: "Response time over the SLA", response_time_ms: 1_450 }];
+    answer = ({ url, method }) =>
+      method === "GET"
+        ? [200, { data: list(url) }]
+        : url?.endsWith("/register")
+          ? [409, {}]
+          : [201, { access_token: "T" }];
+    await seed(port);
+    const made = seen.slice(6).flatMap(({ method, body }) => (method === "POST" ? [body] : []));
+    expect(made.map(({ name, metric, title }) => name ?? metric ?? title)).toEqual([
+      "Sasha of the support team",
+      "Mika of the account team",
+      "checkout_latency_ms",
+      "Customers say that invoices come late",
     ]);
   });
 

@@ -96,18 +96,19 @@ export function randomSchedule(random: Random): Schedule {
   };
 }
 
-/** How often a schedule is tried with something left out. */
-const TRIES = 300;
-
-/** Leaves out what a schedule does not need to fail, so that it can be read. */
+/**
+ * Leaves out what a schedule does not need to fail, so that it can be read.
+ * @param most how often it is tried with something left out
+ */
 export async function shrink(
   schedule: Schedule,
   fails: (schedule: Schedule) => Promise<boolean>,
+  most = 300,
 ): Promise<Schedule> {
   let smallest = schedule;
   let tries = 0;
   for (let size = Math.ceil(schedule.requests.length / 2); size >= 1; size = Math.floor(size / 2)) {
-    for (let from = 0; from < smallest.requests.length && tries < TRIES; tries++) {
+    for (let from = 0; from < smallest.requests.length && tries < most; tries++) {
       const requests = smallest.requests.toSpliced(from, size);
       const smaller = { ...smallest, requests };
       if (await fails(smaller)) smallest = smaller;

@@ -78,19 +78,21 @@ function expectStandings(reply: Reply, violated: readonly string[]): number {
   return Number(seconds);
 }
 
-/** Objects whose calls are counted, by the name of the object. */
+const KINDS = ["RATE_LIMITER", "CIRCUIT_BREAKER", "SIGNAL_STREAM"] as const;
+
+/** Objects whose calls are counted: limiters by the name of the object, others by kind and name. */
 export function countedObjects() {
   const calls = new Map<string, number>();
-  const { RATE_LIMITER } = bindings;
-  return {
-    bindings: {
-      RATE_LIMITER: {
-        getByName: (name: string) => {
-          calls.set(name, (calls.get(name) ?? 0) + 1);
-          return RATE_LIMITER.getByName(name);
-        },
-      } as unknown as typeof RATE_LIMITER,
+  const counting = (kind: (typeof KINDS)[number]) => ({
+    getByName: (name: string) => {
+      const object = kind === "RATE_LIMITER" ? name : `${kind} ${name}`;
+      calls.set(object, (calls.get(object) ?? 0) + 1);
+      return bindings[kind].getByName(name);
     },
+  });
+  const counted = Object.fromEntries(KINDS.map((kind) => [kind, counting(kind)]));
+  return {
+    bindings: counted as unknown as Pick<typeof bindings, (typeof KINDS)[number]>,
     /** Calls since the last time that this was asked, by object. */
     take(): Record<string, number> {
       const taken = Object.fromEntries(calls);

@@ -9,7 +9,7 @@ const SECRETS = [
   new RegExp(btoa(CANARY.slice(0, 12))), // the same in base64, as secrets of webhooks are written
   new RegExp(MASTER_KEY),
   /eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/, // a JWT
-  /\brw[rdi]_[\w-]{20,}/, // a refresh token, device token or invitation
+  /\brw[rdit]_[\w-]{20,}/, // a refresh token, device token, invitation or ticket
   /\$scrypt\$ln=\d+,r=\d+,p=\d+\$\S+/,
 ];
 
@@ -25,6 +25,9 @@ export function leaksIn(lines: readonly string[], planted: readonly string[] = [
   );
 }
 
+/** Taken before anybody collects: files that share an isolate take over from each other. */
+const print = console.log.bind(console);
+
 /** Log lines shown when a test fails. */
 const RECENT = 20;
 
@@ -34,7 +37,6 @@ const RECENT = 20;
  */
 export function startLogScan() {
   const lines: string[] = [];
-  const print = console.log.bind(console);
   for (const level of ["debug", "info", "warn", "error"] as const) {
     console[level] = (...parts: unknown[]) => {
       lines.push(parts.map(String).join(" "));

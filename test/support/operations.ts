@@ -57,7 +57,7 @@ export async function operationsOf(origin: string): Promise<Operation[]> {
     Object.entries(item).map(([method, operation]) => {
       const { schema, example } = operation.requestBody?.content["application/json"] ?? {};
       const isRaw = schema !== undefined && Object.keys(schema).length === 0;
-      const fields = schema && !isRaw ? (look(schema).properties ?? {}) : null;
+      const fields = schema && !isRaw ? (formOf(look(schema), look).properties ?? {}) : null;
       return {
         method: method.toUpperCase(),
         path,
@@ -74,6 +74,14 @@ export async function operationsOf(origin: string): Promise<Operation[]> {
       };
     }),
   );
+}
+
+/** Of a body that has one of several forms: the one with the most texts. */
+function formOf(body: Schema, look: (schema: Schema) => Schema): Schema {
+  const textsIn = ({ properties = {} }: Schema) =>
+    Object.values(properties).filter(({ type }) => type?.includes("string")).length;
+  const [form] = (body.oneOf ?? []).map(look).sort((one, other) => textsIn(other) - textsIn(one));
+  return form ?? body;
 }
 
 type Paths = Record<

@@ -1,4 +1,5 @@
 /** By which index the queries go that the Worker asks while a test runs something. */
+import { expect } from "vitest";
 import type { Bindings } from "../../src/env.ts";
 import { databaseOf, wrapAll } from "./worker.ts";
 
@@ -34,4 +35,35 @@ export function watchPlans() {
   }
 
   return { bindings, plansOf };
+}
+
+/** Sorting of what is equal by the index is no sorting of everything. */
+const SORTED = /^USE TEMP B-TREE FOR (ORDER|GROUP) BY$/;
+
+interface Expected {
+  /** What lines of plans hold: each of them somewhere. */
+  readonly indexes: readonly string[];
+  /** Lines that read a table through that may be large. */
+  readonly large: RegExp;
+  /** Lines of plans whose rows are few, so that they may be sorted. */
+  readonly few?: RegExp;
+  /** Lines that are right here, whatever they read. */
+  readonly fine?: (line: string) => boolean;
+}
+
+/** Fails where an index is left out, a large table read through, or what is many sorted. */
+export function expectPlans(plans: readonly Planned[], expected: Expected): void {
+  const { indexes, large, few, fine } = expected;
+  const lines = plans.flatMap(({ plan }) => plan);
+  for (const index of indexes) {
+    const found = lines.filter((line) => line.includes(index));
+    expect(found, `${index}: ${lines.join("\n")}`).not.toEqual([]);
+  }
+  for (const { sql, plan } of plans) {
+    const maySort = few !== undefined && plan.some((line) => few.test(line));
+    const bad = plan.filter(
+      (line) => (large.test(line) && !fine?.(line)) || (SORTED.test(line) && !maySort),
+    );
+    expect(bad, `${sql}\n${plan.join("\n")}`).toEqual([]);
+  }
 }

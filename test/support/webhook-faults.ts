@@ -1,11 +1,12 @@
 /** A provider, the Worker and its queues with faults at named points; and what is there in the end. */
 import { vi } from "vitest";
 import { EventError, type WebhookHandler } from "../../src/features/webhooks/handling.ts";
+import { ROUNDS } from "../../src/platform/jobs/chores.ts";
 import { consume, type QueueJob } from "../../src/platform/jobs/consume.ts";
 import type { QueueName } from "../../src/platform/jobs/doorbell.ts";
+import { roundSchedules } from "../../src/platform/jobs/rounds.ts";
 import { runSchedules } from "../../src/platform/jobs/schedules.ts";
 import { commit } from "../../src/platform/tenancy/index.ts";
-import { schedules } from "../../src/registry.ts";
 import { HOUR, MINUTE, SECOND } from "./clock.ts";
 import { holdQueues } from "./held-queues.ts";
 import {
@@ -68,7 +69,7 @@ export async function runWithFaults(run: FaultRun) {
   let rates = { ...RATES, ...run.rates };
   let opened = 0;
   let lapses = 0;
-  let swept = { minute: Date.now(), hour: Date.now() };
+  let swept = { minute: Date.now(), "four hours": Date.now() };
   let fair = false;
 
   const pass = (ms: number) => vi.setSystemTime(Date.now() + ms);
@@ -102,6 +103,8 @@ export async function runWithFaults(run: FaultRun) {
         pass(LAPSE_MS);
         // Somebody else takes what it has meanwhile, more often than not.
         await sweep("minute");
+        // The visit of the round, then the bell that it rings.
+        await consumeSome("doorbells");
         await consumeSome("doorbells");
       }
       const effect = await handleAsUsual(ctx, event);
@@ -135,17 +138,17 @@ export async function runWithFaults(run: FaultRun) {
     return false;
   }
 
-  /** Runs the schedules, as the Cron Trigger does. */
-  async function sweep(every: "minute" | "hour"): Promise<void> {
+  /** Goes the rounds, as the Cron Trigger does; what else it runs has no part in this. */
+  async function sweep(every: "minute" | "four hours"): Promise<void> {
     const own = isolate();
     swept = { ...swept, [every]: Date.now() };
-    const cron = every === "minute" ? "* * * * *" : "0 * * * *";
-    await own.run(() => runSchedules(schedules, cron, own.env)).catch(() => {});
+    const { cron } = every === "minute" ? ROUNDS.sweep : ROUNDS.idle;
+    await own.run(() => runSchedules(roundSchedules, cron, own.env)).catch(() => {});
   }
 
   async function byTheClock(): Promise<void> {
     if (Date.now() - swept.minute >= MINUTE) await sweep("minute");
-    if (Date.now() - swept.hour >= HOUR) await sweep("hour");
+    if (Date.now() - swept["four hours"] >= 4 * HOUR) await sweep("four hours");
   }
 
   while (!sender.isDone() || (await isPending(run.binding))) {

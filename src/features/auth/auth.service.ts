@@ -7,6 +7,7 @@ import { sha256Hex } from "../../platform/crypto/digest.ts";
 import { randomToken } from "../../platform/crypto/random.ts";
 import { networkOf } from "../../platform/network.ts";
 import { Failure } from "../../platform/problems.ts";
+import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import { commit, commitAside, enterTenant, type Step } from "../../platform/tenancy/index.ts";
 import {
   endSession,
@@ -160,6 +161,7 @@ export async function signOut(ctx: SignedIn, all: boolean): Promise<void> {
     ],
   );
   forgetUser(ctx.realm.id, id);
+  await recheckStreams(ctx);
 }
 
 async function endStolen(ctx: SignedIn, sessionId: string): Promise<void> {
@@ -169,6 +171,7 @@ async function endStolen(ctx: SignedIn, sessionId: string): Promise<void> {
     [{ action: "session.refresh_token_reused", target: sessionId, whenChanged: "sessions.end" }],
   );
   forgetUser(ctx.realm.id, ctx.principal.id);
+  await recheckStreams(ctx);
 }
 
 /** A better hash of a password that was right. Where there is no room to make one: another time. */

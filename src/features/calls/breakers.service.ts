@@ -32,10 +32,12 @@ export interface BreakerStanding {
   readonly service: string;
   /** `unknown`: it does not answer. */
   readonly state: BreakerView["state"] | "unknown";
+  /** When it opened, where it did so by itself and is open now. */
+  readonly openedAt: Date | null;
 }
 
 /** Breakers that an overview asks. */
-const MOST_ASKED = 20;
+export const MOST_ASKED = 20;
 
 const ACTIONS = {
   automatic: "breaker.reset",
@@ -74,18 +76,22 @@ export async function setBreaker(
   return result;
 }
 
-/** How the breakers of services stand, by slug; no more than 20 are asked. */
-export async function listBreakers(ctx: TenantCtx): Promise<BreakerStanding[]> {
-  const called = await listApiServices(ctx.db, MOST_ASKED);
+/**
+ * How the breakers of called services stand, by slug; no more than {@link MOST_ASKED} are asked.
+ * @param after services that are passed over
+ */
+export async function listBreakers(ctx: TenantCtx, after = 0): Promise<BreakerStanding[]> {
+  const called = await listApiServices(ctx.db, MOST_ASKED, after);
   return Promise.all(
     called.map(async (row) => {
       const service = row.slug;
       try {
         const { ref } = known(row);
-        return { service, state: (await breakerView(ctx, ref)).state };
+        const { state, opened_at } = await breakerView(ctx, ref);
+        return { service, state, openedAt: opened_at === null ? null : new Date(opened_at) };
       } catch (error) {
         ctx.log.warn("breaker not seen", { service: row.id, ...errorFields(error) });
-        return { service, state: "unknown" as const };
+        return { service, state: "unknown" as const, openedAt: null };
       }
     }),
   );

@@ -36,6 +36,16 @@ export async function deliver(
   if (seen.due) await runChained(ctx, bell, seen, now, dueDeliveries(options));
 }
 
+/**
+ * Finds what no doorbell rang for, and leases that have lapsed, and rings for it. A chain that is
+ * alive has its own bell under way.
+ */
+export async function lookForDue(ctx: TenantCtx): Promise<void> {
+  const now = Date.now();
+  const { open, due, stranded, chainUntil } = await glance(ctx.db, now);
+  if (open && (stranded || (due && chainUntil <= now))) await ringJob(ctx, DELIVER);
+}
+
 /** A chunk of it, and rings for the next. */
 async function endWhatIsStranded(ctx: TenantCtx): Promise<void> {
   const at = new Date();

@@ -1,7 +1,6 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { newId } from "../../platform/ids.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
-import { MOST_DESTINATIONS } from "./destinations.repository.ts";
 import { deliveries, destinations } from "./destinations.tables.ts";
 
 /** An event that is being recorded. */
@@ -12,20 +11,28 @@ export interface RecordedEvent {
 }
 
 /**
- * Queues an event for every enabled destination that wants its type: part of the commit that records
- * it, so that there is no event without its deliveries, and none without its event. A disabled
+ * Queues events for every enabled destination that wants their type: part of the commit that records
+ * them, so that there is no event without its deliveries, and none without its event. A disabled
  * destination gets nothing, then or later.
+ * @param recorded whether there are such events, where only the database knows that
  */
-export function fanOut({ id, type, recordedAt }: RecordedEvent): Step {
-  const ids = JSON.stringify(Array.from({ length: MOST_DESTINATIONS }, () => newId("delivery")));
-  const at = recordedAt.getTime();
+export function fanOut(events: readonly RecordedEvent[], recorded: SQL = sql`1`): Step {
+  const queued = events.map(({ id, type, recordedAt }) => ({
+    id,
+    type,
+    at: recordedAt.getTime(),
+    // Its last digits are the destination's: there are fewer than a hundred.
+    delivery: newId("delivery").slice(0, -2),
+  }));
   return {
     statement: write.insert(deliveries).select(
-      sql`SELECT ids.value, wanted.id, ${id}, ${type}, NULL, 'pending', 0, 0, 0, ${at}, NULL, NULL,
-          NULL, ${at}, NULL
-        FROM (SELECT id, row_number() OVER (ORDER BY id) - 1 AS nth FROM ${destinations}
-          WHERE status = 'enabled' AND deleted_at IS NULL AND ${wants(type)}) AS wanted
-        JOIN json_each(${ids}) AS ids ON ids.key = wanted.nth`,
+      sql`SELECT (event.value ->> 'delivery') || format('%02d', place.nth),
+          place.id, event.value ->> 'id', event.value ->> 'type', NULL, 'pending', 0, 0, 0,
+          event.value ->> 'at', NULL, NULL, NULL, event.value ->> 'at', NULL
+        FROM (SELECT id, event_types, row_number() OVER (ORDER BY id) - 1 AS nth
+          FROM ${destinations} WHERE status = 'enabled' AND deleted_at IS NULL) AS place
+        CROSS JOIN json_each(${JSON.stringify(queued)}) AS event
+        WHERE ${wants(sql`(event.value ->> 'type')`)} AND ${recorded}`,
     ),
     expect: "any",
     as: "deliveries.fan_out",
@@ -33,8 +40,8 @@ export function fanOut({ id, type, recordedAt }: RecordedEvent): Step {
 }
 
 /** A family ends with an asterisk, before which all must be equal. */
-const wants = (type: string) => sql`(event_types IS NULL OR EXISTS (
-  SELECT 1 FROM json_each(event_types) AS want WHERE want.value = ${type}
+const wants = (type: SQL) => sql`(place.event_types IS NULL OR EXISTS (
+  SELECT 1 FROM json_each(place.event_types) AS want WHERE want.value = ${type}
     OR (substr(want.value, -1) = '*'
       AND substr(${type}, 1, length(want.value) - 1) = substr(want.value, 1, length(want.value) - 1))))`;
 

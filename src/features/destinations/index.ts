@@ -6,6 +6,7 @@
  */
 export { deliveriesRouter } from "./deliveries.routes.ts";
 export { destinationsRouter } from "./destinations.routes.ts";
+export { destinations } from "./destinations.tables.ts";
 export { fanOut } from "./fan-out.repository.ts";
-export { destinationJobs, retainDeliveries, sweepDeliveries } from "./jobs.ts";
+export { destinationChores, destinationJobs } from "./jobs.ts";
 export { DELIVER, ringDeliveries } from "./ring-deliveries.ts";

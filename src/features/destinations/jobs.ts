@@ -1,7 +1,6 @@
-import type { PlatformCtx } from "../../platform/context.ts";
+import type { Chore } from "../../platform/jobs/chores.ts";
 import type { QueueJob } from "../../platform/jobs/consume.ts";
-import { visitTenants } from "../../platform/tenancy/index.ts";
-import { deliver } from "./deliver.service.ts";
+import { deliver, lookForDue } from "./deliver.service.ts";
 import type { FindEvent } from "./post.service.ts";
 import { RETAIN, retain } from "./retain.service.ts";
 import { DELIVER } from "./ring-deliveries.ts";
@@ -15,12 +14,8 @@ export const destinationJobs = (findEvent: FindEvent): readonly QueueJob[] => [
   { ...RETAIN, run: retain },
 ];
 
-/** Finds what no doorbell rang for, and leases that have lapsed. */
-export function sweepDeliveries(ctx: PlatformCtx, which: "active" | "all"): Promise<void> {
-  return visitTenants(ctx, DELIVER, which);
-}
-
-/** Calls every tenant to drop the deliveries that it has kept long enough. */
-export function retainDeliveries(ctx: PlatformCtx): Promise<void> {
-  return visitTenants(ctx, RETAIN, "all");
-}
+/** What is done by the clock. */
+export const destinationChores: readonly Chore[] = [
+  { name: "destinations.sweep", rounds: ["sweep", "idle"], run: lookForDue },
+  { name: RETAIN.name, rounds: ["cleanup", "nightly"], run: retain },
+];

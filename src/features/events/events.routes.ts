@@ -1,9 +1,17 @@
-import type { z } from "@hono/zod-openapi";
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
 import { idParams } from "../../platform/http/schemas.ts";
-import type { EventRow } from "./events.repository.ts";
-import { Event, EventPage, EventQuery } from "./events.schemas.ts";
+import { create } from "./create.service.ts";
+import { createBatch, MOST_EVENTS } from "./create-batch.service.ts";
+import { presentEvent, presentOutcomes } from "./events.present.ts";
+import {
+  Event,
+  EventPage,
+  EventQuery,
+  EventReceipts,
+  NewEvent,
+  NewEvents,
+} from "./events.schemas.ts";
 import { get, list } from "./events.service.ts";
 
 const TAG = "Events";
@@ -34,6 +42,58 @@ mount(
 mount(
   eventsRouter,
   endpoint({
+    method: "post",
+    path: "/events",
+    operationId: "createEvent",
+    summary: "Record what an actor did",
+    description:
+      "It is delivered to the destinations that want it, and rules see what it measured.",
+    tag: TAG,
+    doors: "tenant",
+    access: "events:write",
+    body: NewEvent,
+    response: {
+      status: 201,
+      description: "The event.",
+      schema: Event,
+      headers: ["ETag", "Location"],
+    },
+  }),
+  {
+    handle: (ctx, { body }) => create(ctx, body),
+    present: (event) => ({
+      body: presentEvent(event),
+      version: 1,
+      location: `/events/${event.id}`,
+    }),
+  },
+);
+
+mount(
+  eventsRouter,
+  endpoint({
+    method: "post",
+    path: "/events/batch",
+    operationId: "createEvents",
+    summary: "Record many events at once",
+    description: `At most ${MOST_EVENTS}, each with its own outcome: the good ones are stored, all of \
+them at once, the bad ones are named by their index.`,
+    tag: TAG,
+    doors: "tenant",
+    access: "events:write",
+    body: NewEvents,
+    response: { status: 200, description: "What became of each.", schema: EventReceipts },
+    problems: ["conflict"],
+  }),
+  {
+    handle: (ctx, { body }) => createBatch(ctx, body.events),
+    present: (outcomes) => ({ body: presentOutcomes(outcomes) }),
+  },
+);
+
+mount(
+  eventsRouter,
+  endpoint({
     method: "get",
     path: "/events/{id}",
     operationId: "getEvent",
@@ -50,16 +110,3 @@ mount(
     present: (event) => ({ body: presentEvent(event), version: 1 }),
   },
 );
-
-function presentEvent(row: EventRow): z.input<typeof Event> {
-  return {
-    id: row.id,
-    type: row.type,
-    source: row.source,
-    source_id: row.sourceId,
-    subject: row.subject,
-    occurred_at: row.occurredAt.toISOString(),
-    recorded_at: row.recordedAt.toISOString(),
-    metadata: row.metadata,
-  };
-}

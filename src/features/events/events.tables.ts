@@ -1,4 +1,5 @@
 import { index, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { actors } from "../actors/actors.tables.ts";
 
 /** What happened in the tenant's business. The words are those of CloudEvents. */
 export const events = sqliteTable(
@@ -12,6 +13,8 @@ export const events = sqliteTable(
     sourceId: text("source_id").notNull(),
     /** What it is about, in the source's own words, such as a payment's id. */
     subject: text("subject"),
+    /** Who did it, if it was one of the tenant's actors. */
+    actorId: text("actor_id").references(() => actors.id),
     /** When it happened, and when it was written down. */
     occurredAt: integer("occurred_at", { mode: "timestamp_ms" }).notNull(),
     recordedAt: integer("recorded_at", { mode: "timestamp_ms" }).notNull(),
@@ -23,5 +26,8 @@ export const events = sqliteTable(
     index("events_subject").on(table.subject, table.id),
     index("events_told").on(table.source, table.subject, table.type),
     index("events_occurred_at").on(table.occurredAt),
+    index("events_actor").on(table.actorId, table.id),
+    index("events_actor_time").on(table.actorId, table.occurredAt),
+    index("events_type_time").on(table.type, table.occurredAt),
   ],
 );

@@ -8,9 +8,13 @@ export const TAGS = [
   { name: "Tenants", description: "All tenants, for operators." },
   { name: "Services", description: "External systems that the tenant integrates." },
   { name: "Webhooks", description: "What those systems send, and what became of it." },
+  { name: "Actors", description: "Who acts in the tenant's business." },
   { name: "Events", description: "What happened in the tenant's business." },
+  { name: "Signals", description: "What somebody has to look at, and the live stream of it." },
+  { name: "Signal rules", description: "When a metric opens a signal by itself." },
   { name: "Destinations", description: "URLs that events are delivered to, and what arrived." },
   { name: "Audit", description: "Who did what." },
+  { name: "Jobs", description: "What ran by the clock, and what of it failed. For operators." },
   { name: "Service", description: "Whether the service is up, and where to look." },
 ];
 
@@ -36,4 +40,8 @@ request.
 
 **Webhooks** of a service that you have added are taken in at its \`webhook.url\`, signed with its
 secret and without a token. What is answered 2xx is stored and takes effect once; a repeat is answered
-\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.`;
+\`duplicate\`. What became of it is told by \`GET /api/v1/webhooks/events\`.
+
+**Signals** are what somebody has to look at: posted, or opened by a rule on a metric, and acknowledged,
+assigned and resolved. What happens to them comes live over a WebSocket: take a ticket with
+\`POST /api/v1/signals/stream-tickets\` and open \`/api/v1/signals/stream\` with it.`;

@@ -21,3 +21,4 @@ export {
   slugParams,
   USUAL_ATTEMPTS,
 } from "./services.schemas.ts";
+export { services } from "./services.tables.ts";

@@ -35,13 +35,13 @@ export async function findService(
   slug: string,
   from?: "primary",
 ): Promise<ServiceView | undefined> {
-  const [view] = await select(db, eq(services.slug, slug), 1, from);
+  const [view] = await select(db, eq(services.slug, slug), 1, { from });
   return view;
 }
 
-/** Services that are called, by slug. */
-export function listApiServices(db: RealmDb, count: number): Promise<ServiceView[]> {
-  return select(db, isNotNull(services.api), count);
+/** Services that are called, by slug, after so many others. */
+export function listApiServices(db: RealmDb, count: number, after: number): Promise<ServiceView[]> {
+  return select(db, isNotNull(services.api), count, { after });
 }
 
 export function insertService(row: ServiceRow): Step {
@@ -118,7 +118,7 @@ async function select(
   db: RealmDb,
   where: SQL | undefined,
   count: number,
-  from?: "primary",
+  { after = 0, from }: { readonly after?: number; readonly from?: "primary" | undefined } = {},
 ): Promise<ServiceView[]> {
   const rows = await db.read((reader) => {
     const page = reader
@@ -127,6 +127,7 @@ async function select(
       .where(where)
       .orderBy(asc(services.slug))
       .limit(count)
+      .offset(after)
       .as("page");
     return reader
       .select({

@@ -2,6 +2,7 @@ import { forgetUser } from "../../platform/access/authenticate.ts";
 import type { SignedIn } from "../../platform/context.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { Failure } from "../../platform/problems.ts";
+import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { endSession } from "./session-steps.repository.ts";
 import { findSession, listSessions, type SessionRow } from "./sessions.repository.ts";
@@ -33,4 +34,5 @@ export async function endOwnSession(ctx: SignedIn, sessionId: string): Promise<v
     [{ action: "session.ended", target: sessionId, whenChanged: "sessions.end" }],
   );
   forgetUser(ctx.realm.id, ctx.principal.id);
+  await recheckStreams(ctx);
 }

@@ -38,7 +38,9 @@ mount(
     path: "/tenants/current",
     operationId: "updateCurrentTenant",
     summary: "Change the tenant",
-    description: "Plan, slug, status and limits are not the tenant's to change.",
+    description:
+      "Its name, what it promises its customers, and how signals are weighed. Plan, slug, status " +
+      "and limits are not the tenant's to change.",
     tag: TAG,
     doors: "tenant",
     access: "tenant:write",

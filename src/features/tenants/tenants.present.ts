@@ -3,6 +3,7 @@ import type { Ctx } from "../../platform/context.ts";
 import { limitsInForce } from "../../platform/limits/plans.ts";
 import { type TenantState, tenantOrigin } from "../../platform/tenancy/index.ts";
 import type { TenantSummary } from "../registration/index.ts";
+import { settingsOf } from "./tenant-settings.ts";
 import type { RealmRow, TenantRow } from "./tenants.repository.ts";
 import type { CurrentTenant, Tenant } from "./tenants.schemas.ts";
 
@@ -28,11 +29,11 @@ export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentT
   return {
     id: row.id,
     slug: ctx.realm.slug ?? "",
-    name: row.name,
     url: ctx.realm.origin,
     status: row.status,
     plan: row.plan,
     limits: limitsInForce(ctx.settings.PLANS, row),
+    ...settingsOf(row),
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

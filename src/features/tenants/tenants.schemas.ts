@@ -55,14 +55,45 @@ export const TenantChanges = z
   .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
   .openapi("TenantChanges", { description: "What is left out stays as it is.", minProperties: 1 });
 
+/** What the company promises its customers, and over how long signals add up. */
+const SLA = {
+  sla_response_time_ms: z.number().int().min(1).max(600_000).openapi({
+    description: "A longer response time, in ms, breaches what the company promises.",
+    example: 800,
+  }),
+  sla_error_rate_percent: z.number().min(0).max(100).openapi({
+    description:
+      "A higher share of failed requests, in percent, breaches what the company promises.",
+    example: 2,
+  }),
+  sla_downtime_minutes: z
+    .number()
+    .min(0)
+    .max(31 * 1_440)
+    .openapi({
+      description: "A longer downtime, in minutes, breaches what the company promises.",
+      example: 5,
+    }),
+  evaluation_window_minutes: z.number().int().min(1).max(1_440).openapi({
+    description: "Open signals of a kind within so many minutes raise each other's risk.",
+    example: 3,
+  }),
+};
+
 /** A tenant as its own users see it. */
 export const CurrentTenant = TenantSummary.extend({
   plan: z.string().openapi({ example: "standard" }),
   limits: Limits.describe("The limits in force: the plan's, or the tenant's own."),
+  ...SLA,
   created_at: Time,
   updated_at: Time,
 }).openapi("CurrentTenant");
 
 export const CurrentTenantChanges = z
-  .strictObject({ name: text(200).openapi({ example: "Acme Incorporated" }) })
-  .openapi("CurrentTenantChanges");
+  .strictObject({ name: text(200).openapi({ example: "Acme Incorporated" }), ...SLA })
+  .partial()
+  .refine((changes) => Object.keys(changes).length > 0, "names nothing to change")
+  .openapi("CurrentTenantChanges", {
+    description: "What is left out stays as it is.",
+    minProperties: 1,
+  });

@@ -5,6 +5,7 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
+import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import {
   commit,
   type OnHeard,
@@ -144,7 +145,7 @@ export async function move(
 /** Tells the tenant's own database; if it does not answer, the job will. */
 async function tell(ctx: PlatformCtx, id: string): Promise<void> {
   try {
-    await syncTenant(ctx, id, ringActive(ctx));
+    await syncTenant(ctx, id, tellHouse(ctx));
   } catch (error) {
     ctx.log.error("tenant state not synced yet", { tenant: id, ...errorFields(error) });
   }
@@ -152,13 +153,16 @@ async function tell(ctx: PlatformCtx, id: string): Promise<void> {
 
 /** Tells the tenants whose databases have not heard their states yet. */
 export function syncStates(ctx: PlatformCtx): Promise<void> {
-  return syncPending(ctx, ringActive(ctx));
+  return syncPending(ctx, tellHouse(ctx));
 }
 
-/** What came to a suspended tenant, and what was to leave it, was held until it is active. */
-function ringActive(ctx: PlatformCtx): OnHeard {
+/**
+ * What came to a suspended tenant, and what was to leave it, was held until it is active. Nobody
+ * watches it while it is not.
+ */
+function tellHouse(ctx: PlatformCtx): OnHeard {
   return async (house, status) => {
-    if (status !== "active") return;
+    if (status !== "active") return recheckStreams(ctx, house);
     await ringDrain(ctx, { house });
     await ringJob(ctx, DELIVER, { house });
   };

@@ -6,6 +6,7 @@ import { newId } from "../../platform/ids.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
+import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { endSessionsOf, eraseSessionsOf, forgetDevices } from "../sessions/index.ts";
 import { clearFailures, OWN_SESSION } from "./lockout.repository.ts";
@@ -118,6 +119,7 @@ export async function update(
     { ...before, ...next },
   );
   forgetUser(ctx.realm.id, userId);
+  if (before.role !== next.role) await recheckStreams(ctx);
   return result;
 }
 
@@ -136,6 +138,7 @@ export async function remove(ctx: TenantCtx, userId: string, ifMatch: IfMatch): 
     [{ action: "user.deleted", target: userId, details: { old: describe(user) } }],
   );
   forgetUser(ctx.realm.id, userId);
+  await recheckStreams(ctx);
 }
 
 /** Lifts a sign-in lock. */
@@ -202,6 +205,7 @@ export async function changePassword(
     ],
   );
   forgetUser(ctx.realm.id, id);
+  await recheckStreams(ctx);
 }
 
 /** What an audit row tells of a user. */

@@ -64,6 +64,26 @@ export function markTold(ids: readonly string[], now: number): Step[] {
   ];
 }
 
+/** What people are told of an event that has failed for good. */
+export type DeadLetter = Pick<
+  typeof webhookEvents.$inferSelect,
+  "id" | "service" | "type" | "attempts" | "lastError" | "endedAt"
+>;
+
+/** A dead letter that the dead-letter queue's consumer has not seen; else nothing. */
+export async function findUnseen(db: RealmDb, eventId: string): Promise<DeadLetter | undefined> {
+  const { id, service, type, attempts, lastError, endedAt } = webhookEvents;
+  const [row] = await db.read(
+    (reader) =>
+      reader
+        .select({ id, service, type, attempts, lastError, endedAt })
+        .from(webhookEvents)
+        .where(and(eq(id, eventId), unburied)),
+    "primary",
+  );
+  return row;
+}
+
 /** Fails with `event-state` when it is no dead letter, or was seen before. */
 export function markBuried(eventId: string, at: Date): Step {
   return {

@@ -3,7 +3,9 @@ import { doorbell, type JobAddress } from "../../platform/jobs/doorbell.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { Failure } from "../../platform/problems.ts";
 import { commit } from "../../platform/tenancy/index.ts";
-import { findUnburied, markBuried, markTold } from "./dead-letters.repository.ts";
+import { raise, readRisk } from "../signals/index.ts";
+import { deadLetterSignal } from "./dead-letter-signal.ts";
+import { findUnburied, findUnseen, markBuried, markTold } from "./dead-letters.repository.ts";
 
 /** The job that sees to dead letters. */
 export const DEAD_LETTER: JobAddress = { name: "webhooks.dead_letter", queue: "dead-letters" };
@@ -43,21 +45,27 @@ export async function rebury(ctx: TenantCtx, now: number): Promise<void> {
 const bellOf = (ctx: TenantCtx, item: string) => doorbell(DEAD_LETTER, ctx.realm, { item });
 
 /**
- * What the dead-letter queue's consumer does: it is written down, once, that the event is dead. A
- * message that came twice, or is about what was replayed meanwhile, is no alarm.
+ * What the dead-letter queue's consumer does: it is written down, once, that the event is dead, and a
+ * signal raised in the same commit. A message that came twice, or is about what was replayed
+ * meanwhile, is no alarm.
  */
 export async function receiveDeadLetter(
   ctx: TenantCtx,
   { item: eventId }: { readonly item?: string | undefined },
 ): Promise<void> {
   if (!eventId) return ctx.log.error("dead letter dropped", { why: "it names no event" });
+  const dead = await findUnseen(ctx.db, eventId);
+  if (!dead) return;
   const alarm = () =>
     ctx.log.error("webhook is a dead letter", { event: eventId, tenant: ctx.realm.slug });
+  const now = new Date();
+  const signal = deadLetterSignal(dead, now);
+  const raising = raise(signal, await readRisk(ctx.db, [signal.kind], now), now);
   try {
     await commit(
       ctx,
-      [markBuried(eventId, new Date())],
-      [{ action: "webhook.buried", target: eventId }],
+      [markBuried(eventId, now), ...raising.steps],
+      [{ action: "webhook.buried", target: eventId }, ...raising.audit],
     );
   } catch (error) {
     if (isFailure(error, "event-state")) return;
@@ -66,6 +74,7 @@ export async function receiveDeadLetter(
     throw error;
   }
   alarm();
+  await raising.ring(ctx);
 }
 
 const isFailure = (error: unknown, code: Failure["code"]) =>

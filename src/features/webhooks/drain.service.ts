@@ -15,7 +15,7 @@ import {
 } from "./drain.repository.ts";
 import { HANDLERS } from "./handlers.ts";
 import type { Effect, WebhookHandler } from "./handling.ts";
-import { DRAIN } from "./ring-drain.ts";
+import { DRAIN, ringDrain } from "./ring-drain.ts";
 
 /**
  * What one doorbell takes: events, among them replays until so many of the tenant are in flight, and
@@ -45,6 +45,18 @@ export async function drain(
   if (seen.unburied) await rebury(ctx, now);
   if (!seen.due) return rest(ctx, now, seen.seenAt);
   await runChained(ctx, bell, seen, now, events(options));
+}
+
+/**
+ * Finds what no doorbell rang for, and leases that have lapsed, and rings for it. A chain that is
+ * alive has its own bell under way.
+ */
+export async function lookForDue(ctx: TenantCtx): Promise<void> {
+  const now = Date.now();
+  const seen = await glance(ctx.db, now);
+  if (!seen.open) return;
+  if (seen.unburied || (seen.due && seen.chainUntil <= now)) return ringDrain(ctx);
+  if (!seen.due) await rest(ctx, now, seen.seenAt);
 }
 
 const events = (options: DrainOptions): Drained<ClaimedRow> => ({

@@ -43,6 +43,7 @@ function record(event: ReceivedEvent, facts: Facts, ...subjects: readonly string
     source: sourceOf(event),
     sourceId: event.id,
     subject: facts.subject(subjects),
+    actorId: null,
     occurredAt: facts.occurredAt ?? event.receivedAt,
     metadata: facts.values,
   });

@@ -90,6 +90,6 @@ export function presentHealth({
     counts,
     oldest_pending_seconds: age,
     consumer_seen_at: consumerSeen?.toISOString() ?? null,
-    ...(breakers ? { breakers: [...breakers] } : {}),
+    ...(breakers ? { breakers: breakers.map(({ service, state }) => ({ service, state })) } : {}),
   };
 }

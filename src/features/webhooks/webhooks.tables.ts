@@ -79,6 +79,9 @@ export const webhookEvents = sqliteTable(
     index("webhook_events_unburied")
       .on(table.toldAt)
       .where(sql`status = 'dead_letter' AND buried_at IS NULL`),
+    index("webhook_events_dead")
+      .on(table.service, table.buriedAt)
+      .where(sql`status = 'dead_letter'`),
   ],
 );
 

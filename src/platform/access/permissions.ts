@@ -31,16 +31,33 @@ export const PERMISSIONS = {
   "webhook_payloads:read": ["admin", "manager", "user"],
   /** Replaying and testing. */
   "webhooks:write": ["admin", "manager"],
+  "actors:read": ["admin", "manager", "user", "readonly"],
+  "actors:write": ["admin", "manager"],
   "events:read": ["admin", "manager", "user", "readonly"],
+  "events:write": ["admin", "manager", "user"],
+  "signals:read": ["admin", "manager", "user", "readonly"],
+  /** Opening signals, by hand or by what was measured. */
+  "signals:write": ["admin", "manager", "user"],
+  /** Acknowledging, assigning and resolving them. */
+  "signals:handle": ["admin", "manager"],
+  "signal_rules:read": ["admin", "manager", "user", "readonly"],
+  "signal_rules:write": ["admin", "manager"],
   "audit:read": ["admin", "manager", "operator"],
   "tenants:read": ["operator"],
   "tenants:write": ["operator"],
   "invitations:write": ["operator"],
+  /** What ran by the clock, and what of it failed. */
+  "jobs:read": ["operator"],
 } as const satisfies Record<string, readonly Role[]>;
 
 export type Permission = keyof typeof PERMISSIONS;
 
+/** Roles that have the permission. */
+export function rolesWith(permission: Permission): readonly Role[] {
+  return PERMISSIONS[permission];
+}
+
 /** Whether the role has the permission. */
 export function allows(role: Role, permission: Permission): boolean {
-  return (PERMISSIONS[permission] as readonly Role[]).includes(role);
+  return rolesWith(permission).includes(role);
 }

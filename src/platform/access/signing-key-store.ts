@@ -28,8 +28,7 @@ export async function currentSigner(ctx: Ctx): Promise<Signer> {
   const seen = signers.get(ctx.realm.id);
   if (seen && Date.now() < seen.until) return seen;
   const newest = await newestKey(ctx);
-  const age = newest ? Date.now() - newest.createdAt.getTime() : Number.POSITIVE_INFINITY;
-  if (!newest || age > ctx.settings.SIGNING_KEY_SECONDS * 1_000) {
+  if (!newest || isOld(ctx, newest)) {
     await rotate(ctx, newest?.generation ?? 0);
     return currentSigner(ctx);
   }
@@ -42,6 +41,16 @@ export async function currentSigner(ctx: Ctx): Promise<Signer> {
   };
   signers.set(ctx.realm.id, signer);
   return signer;
+}
+
+/** Gives a key that has served its time its successor, though nobody may sign in for long. */
+export async function rotateOldKey(ctx: Ctx): Promise<void> {
+  const newest = await newestKey(ctx);
+  if (newest && isOld(ctx, newest)) await rotate(ctx, newest.generation);
+}
+
+function isOld(ctx: Ctx, { createdAt }: { readonly createdAt: Date }): boolean {
+  return Date.now() - createdAt.getTime() > ctx.settings.SIGNING_KEY_SECONDS * 1_000;
 }
 
 /**

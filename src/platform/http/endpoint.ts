@@ -75,7 +75,8 @@ export interface Endpoint<
   readonly idempotency?: "off";
 }
 
-type SuccessStatus = 200 | 201 | 202 | 204;
+/** 101 where the connection becomes a WebSocket. */
+type SuccessStatus = 101 | 200 | 201 | 202 | 204;
 
 /** The context that the door and the access rule promise. */
 export type CtxOf<D extends Doors, A extends Access> = A extends OpenAccess

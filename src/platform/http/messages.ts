@@ -14,7 +14,12 @@ const FORMATS: Readonly<Record<string, string>> = {
 export function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
-      return issue.input === undefined ? "is required" : `must be of type ${issue.expected}`;
+      if (issue.input === undefined) return "is required";
+      // Parsed from 1e999.
+      if (issue.expected === "number" && typeof issue.input === "number") {
+        return "must be a finite number";
+      }
+      return `must be of type ${issue.expected}`;
     case "invalid_value":
       return `must be one of: ${issue.values.map(String).join(", ")}`;
     case "invalid_format":

@@ -1,6 +1,7 @@
 import type { z } from "@hono/zod-openapi";
 import { routePath } from "hono/route";
 import type { Ctx } from "../context.ts";
+import { tellSweeper } from "../jobs/tell-sweeper.ts";
 import { Failure } from "../problems.ts";
 import { admit } from "./admit.ts";
 import { readBytes, readJson } from "./body.ts";
@@ -33,26 +34,43 @@ export async function runEndpoint<
   const input = await readInput(c, endpoint);
   const render = (result: Result) =>
     renderAnswer(c, endpoint, present(result, promised<D, A>(ctx)));
-  if (!keepsAnswers(endpoint)) {
-    return toResponse(c, ctx, await render(await handle(promised<D, A>(ctx), input)));
-  }
-  // Made by the commit, before it changes anything: what it was given is what is answered.
+  const run = (own: Ctx) => orTellSweeper(ctx, async () => handle(promised<D, A>(own), input));
+  if (!keepsAnswers(endpoint)) return toResponse(c, ctx, await render(await run(ctx)));
+  // Made by the commit, before it changes anything: what it was given is what is answered. One that
+  // fails takes its answer back, since the use case may go on to another end.
   let made: Rendered | undefined;
-  const answer = async (result: unknown) => {
+  const prepare = async (result: unknown) => {
+    const before = made;
     made = await render(result as Result);
-    return made;
+    return () => {
+      made = before;
+    };
   };
-  const claim = await claimOf(c, ctx, input, async (result) => made ?? answer(result));
+  const claim = await claimOf(c, ctx, input, async (result) => made ?? render(result as Result));
   const rendered = await orStoredAnswer(ctx, claim, async () => {
-    const carrying: Ctx = { ...ctx, prepare: answer, ...(claim ? { idempotency: claim } : {}) };
-    const result = await handle(promised<D, A>(carrying), input);
+    const carrying: Ctx = { ...ctx, prepare, ...(claim ? { idempotency: claim } : {}) };
+    const result = await run(carrying);
     return { rendered: made ?? (await render(result)), committed: made !== undefined };
   });
   return toResponse(c, ctx, rendered);
 }
 
+/**
+ * Where nobody knows whether a commit was made, it may have left work at the tenant that nobody was
+ * told of, and a client that repeats its key is only given the stored answer.
+ */
+async function orTellSweeper<T>(ctx: Ctx, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    const isUnknown = error instanceof Failure && error.code === "outcome-unknown";
+    if (isUnknown && ctx.realm.slug !== null) await tellSweeper(ctx);
+    throw error;
+  }
+}
+
 /** `/api/v1/users/{id}`, as the OpenAPI document has it. */
-function patternOf(c: AppContext): string {
+export function patternOf(c: AppContext): string {
   return routePath(c).replaceAll(/:(\w+)/g, "{$1}");
 }
 
@@ -62,7 +80,7 @@ function promised<D extends Doors, A extends Access>(ctx: Ctx): CtxOf<D, A> {
 }
 
 /** What the endpoint's schemas make of the request; without a schema there is nothing to read. */
-async function readInput<
+export async function readInput<
   Params extends z.ZodObject,
   Query extends z.ZodObject,
   Body extends z.ZodType,

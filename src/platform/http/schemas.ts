@@ -6,7 +6,7 @@ export function id(kind: IdKind) {
   const prefix = ID_PREFIXES[kind];
   return z
     .string()
-    .regex(new RegExp(`^${prefix}_${ID_SUFFIX}$`), `must be a ${prefix} id`)
+    .regex(new RegExp(`^${prefix}_${ID_SUFFIX}$`), `is no ${prefix} id`)
     .openapi({ example: `${prefix}_01jdn2z7q5e8t9v0w1x2y3z4a5` });
 }
 
@@ -39,21 +39,36 @@ export function pageOf<S extends z.ZodType>(item: S, name: string) {
     .openapi(name);
 }
 
-/** Text of a person: trimmed, without control characters, at most `max` characters. */
-export function text(max: number) {
+/**
+ * Text of a person: trimmed, without control characters, at most `max` characters. With `lines` it may
+ * have newlines and tabs.
+ */
+export function text(max: number, { lines = false } = {}) {
+  const allowed = lines ? NO_CONTROLS_BUT_LINES : NO_CONTROLS;
+  const others = lines ? " other than newlines and tabs" : "";
   return (
     z
       .string()
       .trim()
       .min(1)
       .max(max)
-      .regex(NO_CONTROLS, "must not hold control characters")
+      .regex(allowed, `must not hold control characters${others}`)
       // Said again, because the generator would put the flag into the pattern.
-      .openapi({ pattern: NO_CONTROLS.source })
+      .openapi({ pattern: allowed.source })
   );
 }
 
 const NO_CONTROLS = /^[^\p{Cc}\p{Cs}]*$/u;
+const NO_CONTROLS_BUT_LINES = /^(?:[^\p{Cc}\p{Cs}]|[\t\n\r])*$/u;
+
+/** A query parameter that is true or false: a boolean in the document, and to the code. */
+export function queryFlag(description: string) {
+  return z
+    .enum(["true", "false"])
+    .transform((value) => value === "true")
+    .optional()
+    .openapi({ type: "boolean", description, example: true });
+}
 
 /** Query parameters, and no others. */
 export function strictQuery<T extends z.ZodRawShape>(shape: T) {

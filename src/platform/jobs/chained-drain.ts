@@ -1,12 +1,12 @@
 import type { TenantCtx } from "../context.ts";
 import { newId } from "../ids.ts";
-import { inTime } from "../in-time.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
-import { commit, type RealmDb, type Step, sayActive } from "../tenancy/index.ts";
+import { commit, type RealmDb, type Step } from "../tenancy/index.ts";
 import type { Doorbell, JobAddress } from "./doorbell.ts";
 import type { ChainClaim, ChainSeen, Rest } from "./drain-row.ts";
 import { ringJob } from "./ring-drain.ts";
+import { tellSweeper } from "./tell-sweeper.ts";
 
 /** How long a consumer may work on what it took, in ms. */
 const LEASE_MS = 60_000;
@@ -14,8 +14,6 @@ const LEASE_MS = 60_000;
 const CHAIN_MS = 60_000;
 /** Pause of a chain that could take nothing of what is due, because others have it, in seconds. */
 const PAUSE_SECONDS = 5;
-/** How long a drain waits for the registry, in ms. */
-const REGISTRY_MS = 1_000;
 
 /** What is drained: rows that are due, each under a lease while somebody works on it. */
 export interface Drained<Row> {
@@ -59,6 +57,7 @@ export async function runChained<Row>(
 ): Promise<void> {
   const token = typeof bell.again === "string" ? bell.again : null;
   if (seen.chainUntil > now && seen.chain !== token) return;
+  // Before anything is taken: should this consumer end on the way, the sweeper finds what it took.
   await tellSweeper(ctx);
   const lease = newId("lease");
   if (!(await claim(ctx, drained, lease, token, now))) return;
@@ -122,17 +121,4 @@ async function ringAfter<Row>(
   }
   if (retryRungFor === null || retryRungFor === run.seen.retryRungFor) return;
   await ringJob(ctx, job, { delaySeconds: (retryRungFor - Date.now()) / 1_000 });
-}
-
-/**
- * Says that the tenant is active before anything is taken: should this consumer end on the way, what
- * it took waits for the sweeper, which comes to the others by the hour only. Where the registry does
- * not answer, nothing is held up by that, and the next drain says it.
- */
-async function tellSweeper(ctx: TenantCtx): Promise<void> {
-  try {
-    await inTime(sayActive(ctx), REGISTRY_MS, () => new Failure("database-unavailable"));
-  } catch (error) {
-    ctx.log.warn("activity not said", errorFields(error));
-  }
 }

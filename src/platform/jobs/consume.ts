@@ -1,12 +1,14 @@
 import type { Bindings } from "../../env.ts";
 import type { TenantCtx } from "../context.ts";
 import { inParallel } from "../in-parallel.ts";
-import { createLogger, errorFields } from "../observe/logger.ts";
+import { createLogger } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
-import { enterTenant } from "../tenancy/index.ts";
-import { type Bell, Doorbell, type JobAddress } from "./doorbell.ts";
-import { queueOf } from "./queues.ts";
+import { enterTenant, platformCtx } from "../tenancy/index.ts";
+import { ringAnew } from "./buried-bells.ts";
+import { Doorbell, type JobAddress } from "./doorbell.ts";
+import { isOver } from "./round-bells.ts";
 import { runJob } from "./run-job.ts";
+import { countVisits, type Visit, visitOf } from "./tally.ts";
 
 /** Work that a doorbell calls a tenant to. */
 export interface QueueJob extends JobAddress {
@@ -18,8 +20,6 @@ export interface QueueJob extends JobAddress {
 const AT_ONCE = 4;
 /** Pause before a message that could not be served comes again, in seconds. */
 const RETRY_SECONDS = 10;
-/** Pause before a doorbell that was rung in vain so often that it was buried is rung anew. */
-const RING_AGAIN_SECONDS = 300;
 
 /** Messages that one run serves. */
 interface Ring {
@@ -29,7 +29,8 @@ interface Ring {
 
 /**
  * Serves a batch of doorbells: one run per tenant, job, item and chain, however often it was rung. What
- * fails is left to the queue to bring again; a message that nobody can read is dropped and logged.
+ * fails is left to the queue to bring again; a message that nobody can read is dropped and logged. The
+ * bell of a round whose next run has begun is shed: work that waits must not grow while a queue is long.
  */
 export async function consume(
   jobs: readonly QueueJob[],
@@ -37,10 +38,12 @@ export async function consume(
   env: Bindings,
 ): Promise<void> {
   const buried = batch.queue.endsWith("dead-letters");
+  const visits: Visit[] = [];
   await inParallel(ringsOf(batch), AT_ONCE, async (ring) => {
     const { bell, messages } = ring;
     const job = jobs.find(({ name }) => name === bell.job);
     if (!job) return drop(messages, "no such job");
+    if (isOver(bell, Date.now())) return settle(messages, "ack");
     if (buried && job.queue !== "dead-letters") {
       const rung = await ringAnew({ queue: job.queue, body: bell }, env);
       return settle(messages, rung ? "ack" : "retry");
@@ -55,22 +58,14 @@ export async function consume(
       },
       (ctx) => job.run(ctx, bell),
     );
-    settle(messages, failed && !isGone(failed.error) ? "retry" : "ack");
+    const remains = failed && !isGone(failed.error) ? failed : null;
+    const visit = visitOf(bell, remains);
+    if (visit) visits.push(visit);
+    settle(messages, remains ? "retry" : "ack");
   });
-}
-
-/**
- * Rings a bell that the platform gave up on, because a database was down: its work is still due. The
- * platform buries the bells of all queues in one, so it is the job that tells where this one belongs.
- * @returns whether it could be rung; a queue that refuses it must not hold up the rest of the batch
- */
-async function ringAnew({ queue, body }: Bell, env: Bindings): Promise<boolean> {
-  try {
-    await queueOf(env, queue).send(body, { delaySeconds: RING_AGAIN_SECONDS });
-    return true;
-  } catch (error) {
-    createLogger().warn("doorbell not rung again", { job: body.job, ...errorFields(error) });
-    return false;
+  // What cannot be counted was done all the same, and is not done again for it.
+  if (visits.length > 0) {
+    await runJob(env, "rounds.count", platformCtx, (ctx) => countVisits(ctx, visits));
   }
 }
 

@@ -64,11 +64,11 @@ function writeLine(level: Level, line: string): void {
 
 /**
  * Names that hold secrets by convention, and shapes that secrets have: JWTs, webhook secrets, our
- * refresh and device tokens, bearer headers. A net under code that should not log them in the first place.
+ * refresh and device tokens, tickets, bearer headers. A net under code that should not log them in the first place.
  */
 const SECRET_NAME = /password|secret|token|authorization|^auth$|master_key|private/i;
 const SECRET_SHAPE =
-  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bwhsec_[\w+/=-]+|\brw[rdi]_[\w-]{20,}|\bBearer\s+\S+|\$(?:scrypt|2[aby])\$\S+/g;
+  /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\bwhsec_[\w+/=-]+|\brw[rdit]_[\w-]{20,}|\bBearer\s+\S+|\$(?:scrypt|2[aby])\$\S+/g;
 
 function redact(name: string, value: unknown): unknown {
   // Whatever stands there: a password in a list is one too.

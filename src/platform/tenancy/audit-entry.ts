@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { principalName } from "../access/principal.ts";
 import type { Ctx } from "../context.ts";
 import { sha256Hex } from "../crypto/digest.ts";
@@ -16,6 +16,8 @@ export interface AuditEntry {
   readonly action: string;
   /** Id of what was changed. */
   readonly target?: string;
+  /** Instead of it, where only the database knows the id: a select of it, asked after the step. */
+  readonly targetFrom?: SQL;
   /**
    * Personal data and old and new values; no secrets. The caller's e-mail, address and agent are
    * added, but not another realm's user's.
@@ -26,7 +28,8 @@ export interface AuditEntry {
   /**
    * Entries of one caller within a minute share one row and a count: of somebody signed in those
    * with this action and target, of nobody's those with this action from one network. For refusals,
-   * so that nobody can fill a disk.
+   * so that nobody can fill a disk, and for what repeats itself. One that is `whenChanged` too stands
+   * after the other entries of its step, which ask what the step has changed.
    */
   readonly summed?: true;
   /** How many such entries a summed one stands for; 1 by default. */
@@ -49,22 +52,26 @@ export async function auditSql(
   const data = JSON.stringify({ ...callerData(ctx), ...entry.details });
   const principal = principalName(ctx.principal);
   const sumKey = entry.summed ? await sumKeyOf(ctx, entry, principal, now) : null;
-  const condition = entry.whenChanged
-    ? sql`changes() > 0`
-    : sumKey
-      ? sql`NOT EXISTS (SELECT 1 FROM ${auditLog} WHERE ${auditLog.sumKey} = ${sumKey})`
-      : sql`1`;
+  const happened = entry.whenChanged ? sql`changes() > 0` : sql`1`;
+  const { times = 1 } = entry;
+  const sum = sql`INSERT INTO ${auditSums} (sum_key, count)
+    SELECT ${sumKey}, ${times} WHERE ${happened}
+    ON CONFLICT (sum_key) DO UPDATE SET count = count + excluded.count`;
+  // After the sum, `changes()` is its own: 1 exactly where this happened.
+  const first = sql`changes() > 0
+    AND NOT EXISTS (SELECT 1 FROM ${auditLog} WHERE ${auditLog.sumKey} = ${sumKey})`;
   const row = sql`INSERT INTO ${auditLog}
     (id, commit_id, ordinal, occurred_at, action, principal, target, request_id, commitment, sum_key)
     SELECT ${id}, ${commitId}, ${ordinal}, ${now}, ${entry.action}, ${principal},
-      ${entry.target ?? null}, ${ctx.request.id}, ${await sha256Hex(`${salt}.${data}`)}, ${sumKey}
-    WHERE ${condition}`;
+      ${targetOf(entry)}, ${ctx.request.id}, ${await sha256Hex(`${salt}.${data}`)}, ${sumKey}
+    WHERE ${sumKey ? first : happened}`;
   const details = sql`INSERT INTO ${auditPrivate} (audit_id, salt, data)
     SELECT ${id}, ${salt}, ${data} WHERE changes() > 0`;
-  const { times = 1 } = entry;
-  const sum = sql`INSERT INTO ${auditSums} (sum_key, count) VALUES (${sumKey}, ${times})
-    ON CONFLICT (sum_key) DO UPDATE SET count = count + excluded.count`;
-  return (sumKey ? [row, details, sum] : [row, details]).map(prepare);
+  return (sumKey ? [sum, row, details] : [row, details]).map(prepare);
+}
+
+function targetOf({ target, targetFrom }: AuditEntry): SQL {
+  return targetFrom ? sql`(${targetFrom})` : sql`${target ?? null}`;
 }
 
 /** Personal data of the caller. A realm keeps none of other realms' users. */
@@ -82,7 +89,8 @@ function callerData(ctx: Ctx): Record<string, string> {
  */
 async function sumKeyOf(ctx: Ctx, entry: AuditEntry, principal: string, now: number) {
   const anonymous = ctx.principal.kind === "anonymous";
-  const whose = anonymous ? [networkOf(ctx.request.ip)] : [entry.target ?? ""];
+  const { target = entry.targetFrom ? prepare(entry.targetFrom) : "" } = entry;
+  const whose = anonymous ? [networkOf(ctx.request.ip)] : [target];
   const caller = await fingerprint(
     ctx.settings.MASTER_KEY,
     { realm: ctx.realm.id, purpose: "audit-sum" },

@@ -39,14 +39,32 @@ export async function commit<T = undefined>(
   result?: T,
 ): Promise<T> {
   const id = newId("commit");
-  const batch = await batchOf(ctx, steps, audit, id, result);
+  const takeBack = await ctx.prepare?.(result);
+  try {
+    const batch = await batchOf(ctx, steps, audit, id, result);
+    const results = await apply(ctx, batch, steps, id);
+    rememberCommit(ctx);
+    tellChanges(batch, results);
+  } catch (error) {
+    takeBack?.();
+    throw error;
+  }
+  return result as T;
+}
+
+/** @returns what D1 told of each statement; nothing where its answer was lost */
+async function apply(
+  ctx: Ctx,
+  batch: readonly PreparedSql[],
+  steps: readonly Step[],
+  id: string,
+): Promise<readonly D1Result[]> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await handleOf(ctx.db).batch(batch);
-      break;
+      return await handleOf(ctx.db).batch(batch);
     } catch (error) {
       // The first try is the only one that nothing can have gone before.
-      if (attempt > 0 && (await wasApplied(ctx, id))) break;
+      if (attempt > 0 && (await wasApplied(ctx, id))) return [];
       const outcome = outcomeOf(error);
       if (outcome === "rejected") throw meaningOf(ctx, error, steps);
       ctx.log.warn("d1 commit failed", { commit_id: id, attempt, outcome, ...errorFields(error) });
@@ -57,8 +75,6 @@ export async function commit<T = undefined>(
       await retryPause(attempt);
     }
   }
-  rememberCommit(ctx);
-  return result as T;
 }
 
 /**
@@ -86,7 +102,6 @@ async function batchOf(
   result: unknown,
 ): Promise<PreparedSql[]> {
   const batch: PreparedSql[] = [];
-  await ctx.prepare?.(result);
   if (audit.every(({ summed, whenChanged }) => summed || whenChanged)) {
     batch.push(...markSql(commitId));
   }
@@ -106,6 +121,11 @@ async function batchOf(
   const own = sql`EXISTS (SELECT 1 FROM ${realm} WHERE ${realm.id} = ${realmId})`;
   batch.push(guard(own, OWN_DATABASE));
   return batch;
+}
+
+/** Tells those who asked. There are no results where the answer to the commit was lost. */
+function tellChanges(batch: readonly PreparedSql[], results: readonly D1Result[]): void {
+  for (const [index, { meta }] of results.entries()) batch[index]?.changed?.(meta.changes);
 }
 
 /** Whether the commit left a row or its mark. If that cannot be read either, nobody knows. */

@@ -52,6 +52,8 @@ interface Handle {
 export interface PreparedSql {
   readonly sql: string;
   readonly params: readonly unknown[];
+  /** Told how many rows the statement changed, where `commit` hears it. */
+  readonly changed?: (rows: number) => void;
 }
 
 /** Writing goes through `commit` alone, so the raw handle is not on the object. */

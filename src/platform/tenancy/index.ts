@@ -1,7 +1,7 @@
 /** The face of tenancy. Outside this folder nothing else of it may be imported. */
 
 export { auditLog, auditPrivate, auditSums } from "./audit.tables.ts";
-export type { AuditEntry } from "./audit-entry.ts";
+export type { AuditEntry, NonEmpty } from "./audit-entry.ts";
 export { bookmarkFor } from "./bookmarks.ts";
 export { commit, commitAside } from "./commit.ts";
 export type { ControlDb, Reader, RealmDb, TenantDb } from "./database.ts";

@@ -4,6 +4,8 @@ import services from "../../../migrations/tenant/0002_services.sql";
 import webhooks from "../../../migrations/tenant/0003_webhooks.sql";
 import plansAndCalling from "../../../migrations/tenant/0004_plans_and_calling.sql";
 import destinations from "../../../migrations/tenant/0005_destinations.sql";
+import actors from "../../../migrations/tenant/0006_actors.sql";
+import signals from "../../../migrations/tenant/0007_signals.sql";
 
 /** One file of `migrations/tenant`. */
 export interface Migration {
@@ -19,4 +21,6 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "0003_webhooks.sql", sql: webhooks },
   { name: "0004_plans_and_calling.sql", sql: plansAndCalling },
   { name: "0005_destinations.sql", sql: destinations },
+  { name: "0006_actors.sql", sql: actors },
+  { name: "0007_signals.sql", sql: signals },
 ];

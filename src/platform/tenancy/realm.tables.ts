@@ -1,5 +1,5 @@
 import { sql } from "drizzle-orm";
-import { check, integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import { check, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 
 import type { LimitOverrides } from "../limits/plans.ts";
 
@@ -27,6 +27,12 @@ export const realm = sqliteTable(
     limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
     /** Version of the registry's row that all this was taken from: an older one comes too late. */
     registryVersion: integer("registry_version").notNull().default(0),
+    /** What the company promises its customers: signals are judged by it. */
+    slaResponseTimeMs: integer("sla_response_time_ms").notNull().default(800),
+    slaErrorRatePercent: real("sla_error_rate_percent").notNull().default(2),
+    slaDowntimeMinutes: real("sla_downtime_minutes").notNull().default(5),
+    /** Signals of a kind within so many minutes make each other more serious. */
+    evaluationWindowMinutes: integer("evaluation_window_minutes").notNull().default(3),
   },
   (table) => [check("realm_singleton", sql`${table.singleton} = 1`)],
 );

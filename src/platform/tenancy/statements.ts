@@ -31,6 +31,11 @@ export interface WriteStep {
   readonly as: string;
   /** What a count other than 1 means to the caller; `conflict` by default. */
   readonly otherwise?: ProblemCode;
+  /**
+   * Told how many rows it changed, once the commit is through. Not told where the answer to the
+   * commit was lost.
+   */
+  readonly changed?: (rows: number) => void;
   /** What a violated unique constraint means, by `table.column`. */
   readonly taken?: Readonly<Record<string, ProblemCode>>;
 }
@@ -54,7 +59,9 @@ export function prepare(fragment: SQL): PreparedSql {
 /** The statements of a step: the write, then its guard. */
 export function stepSql(step: Step): PreparedSql[] {
   if ("require" in step) return [guard(step.require, step.as)];
-  const statement = step.statement.toSQL();
+  const { sql: text, params } = step.statement.toSQL();
+  const { changed } = step;
+  const statement = { sql: text, params, ...(changed ? { changed } : {}) };
   return step.expect === 1 ? [statement, guard(sql`changes() = 1`, step.as)] : [statement];
 }
 

@@ -1,12 +1,12 @@
 import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
-import type { PlatformCtx, TenantCtx } from "../context.ts";
-import { doorbell, type JobAddress } from "../jobs/doorbell.ts";
+import type { Ctx, PlatformCtx } from "../context.ts";
+import type { House } from "../jobs/doorbell.ts";
 import { MOST_AT_ONCE } from "../jobs/queues.ts";
 import { createLru } from "../lru.ts";
-import { commit } from "./commit.ts";
+import { commitAside } from "./commit.ts";
 import { tenants } from "./registry.tables.ts";
 import { write } from "./statements.ts";
-import { platformCtx } from "./tenancy.ts";
+import { createTenancy, internalsOf, platformCtx } from "./tenancy.ts";
 
 /** A tenant says that it is active once in so long, in ms. */
 const SAID_EVERY_MS = 3_600_000;
@@ -18,17 +18,25 @@ const KEPT = 10_000;
 /** When this isolate last heard of it; spares most of the writes. */
 const said = createLru<number>(KEPT);
 
+/** A walk past the doors of this cell's tenants, in the order of their ids. */
+export interface Walk {
+  /** All of them, or only those that have lately said that they have work. */
+  readonly which: "all" | "active";
+  /** Id of the tenant after which it begins; empty for the first. */
+  readonly after: string;
+}
+
 /**
- * Rings a bell at every tenant of this cell, or only at the active ones, a page at a time: the
- * scheduled handler touches no tenant's database.
+ * Walks past the tenants, a page at a time. It touches no tenant's database: `call` rings there.
+ * @param call is given the page's tenants, of which there is at least one
  */
 export async function visitTenants(
   ctx: PlatformCtx,
-  job: JobAddress,
-  which: "all" | "active",
+  walk: Walk,
+  call: (page: readonly House[]) => Promise<void>,
 ): Promise<void> {
   const since = new Date(Date.now() - ACTIVE_FOR_MS);
-  for (let after = ""; ; ) {
+  for (let after = walk.after; ; ) {
     const page = await ctx.db.read((reader) =>
       reader
         .select({ id: tenants.id, slug: tenants.slug })
@@ -38,26 +46,31 @@ export async function visitTenants(
             eq(tenants.cell, ctx.settings.CELL),
             eq(tenants.state, "active"),
             gt(tenants.id, after),
-            which === "active" ? gt(tenants.activeAt, since) : undefined,
+            walk.which === "active" ? gt(tenants.activeAt, since) : undefined,
           ),
         )
         .orderBy(asc(tenants.id))
         .limit(MOST_AT_ONCE),
     );
-    if (page.length > 0) await ctx.queues.ringAll(page.map((house) => doorbell(job, house)));
-    if (page.length < MOST_AT_ONCE) return;
-    after = page.at(-1)?.id ?? "";
+    const last = page.at(-1);
+    if (last) await call(page);
+    if (!last || page.length < MOST_AT_ONCE) return;
+    after = last.id;
   }
 }
 
-/** Notes in the registry that a tenant has work, at most once an hour. For jobs, not for requests. */
-export async function sayActive(ctx: TenantCtx): Promise<void> {
+/**
+ * Notes in the registry that a tenant has work, at most once an hour. For jobs and for requests that
+ * could not ring, not for all requests.
+ */
+export async function sayActive(ctx: Ctx, { id }: House = ctx.realm): Promise<void> {
   const now = Date.now();
-  const { id } = ctx.realm;
   if (now - (said.get(id) ?? 0) < SAID_EVERY_MS) return;
   const old = new Date(now - SAID_EVERY_MS);
-  await commit(
-    platformCtx(ctx),
+  // By a way of its own: a request's bookmark stays that of the realm which it has changed itself.
+  const tenancy = createTenancy(internalsOf(ctx.tenancy));
+  await commitAside(
+    platformCtx({ ...ctx, tenancy }),
     [
       {
         statement: write

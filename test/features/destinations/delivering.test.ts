@@ -37,7 +37,7 @@ describe("an event", () => {
     const { json: event } = await house.ask("GET", `/events/${id}`);
     expect(JSON.parse(arrived?.body ?? "")).toEqual({
       type: "payment.succeeded",
-      timestamp: event.occurred_at,
+      timestamp: event.timestamp,
       data: { id, source: event.source, subject: "pay_1", metadata: event.metadata },
     });
     const [delivery] = await house.deliveries(destination);

@@ -2,6 +2,7 @@ import { beforeAll, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
 import { retain } from "../../../src/features/destinations/retain.service.ts";
 import { newId } from "../../../src/platform/ids.ts";
+import { ROUNDS } from "../../../src/platform/jobs/chores.ts";
 import { DAY, HOUR, SECOND, standingClock } from "../../support/clock.ts";
 import { wrapD1 } from "../../support/d1.ts";
 import {
@@ -137,19 +138,15 @@ it("a deleted destination goes after its deliveries, 500 at a time, and rings fo
   ]);
 });
 
-it("the hourly schedule calls for it, at every tenant", async () => {
+it("is one of the nightly chores, at every tenant", async () => {
   await alone();
   await house.happen();
   await house.deliver();
   clock.pass(KEPT_MS + HOUR);
   house.sent();
-  await tick(house.worker.env, "0 * * * *");
-  const bells = house
-    .sent()
-    .flatMap(({ body }) =>
-      body.job === "destinations.retain" && body.slug === house.tenant.slug ? [body] : [],
-    );
-  expect(bells).toHaveLength(1);
+  await tick(house.worker.env, ROUNDS.nightly.cron);
+  const bells = house.sent().flatMap(({ body }) => (body.slug === house.tenant.slug ? [body] : []));
+  expect(bells).toMatchObject([{ job: "rounds.nightly" }]);
   expect(await ring(bells, "doorbells", house.worker.env)).toEqual([]);
   expect(await counts()).toMatchObject({ deliveries: 0, attempts: 0 });
 });

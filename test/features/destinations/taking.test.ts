@@ -148,6 +148,12 @@ describe("the doorbell", () => {
     // The registry heard of it from the drain.
     expect((await registryOf(house.tenant.slug))?.active_at).not.toBeNull();
     await tick(house.worker.env);
+    // The round's bell, whose consumer looks and rings for what it finds.
+    const visits = house
+      .sent()
+      .flatMap(({ body }) => (body.tenant_id === house.tenant.id ? [body] : []));
+    expect(visits.map(({ job }) => job)).toEqual(["rounds.sweep"]);
+    expect(await ring(visits, "doorbells", house.worker.env)).toEqual([]);
     const bells = house
       .sent()
       .flatMap(({ body }) =>

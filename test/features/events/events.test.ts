@@ -31,7 +31,8 @@ describe("events", () => {
       ["order.counted", null, "webhook:shop", "whevent_4", 2],
     ] as const) {
       const metadata = { amount: at, note: "ä" };
-      const event = { type, subject, source, sourceId, occurredAt: day(at), metadata };
+      const actorId = null;
+      const event = { type, subject, source, sourceId, actorId, occurredAt: day(at), metadata };
       const { steps, audit } = recordEvent(event);
       await commit(ctx, steps, audit as [(typeof audit)[0]]);
     }
@@ -127,11 +128,12 @@ describe("events", () => {
     const reply = await get(ids[0] ?? "");
     expect(reply.json).toEqual({
       id: ids[0],
-      type: "payment.succeeded",
+      event_type: "payment.succeeded",
       source: "webhook:stripe",
       source_id: "whevent_1",
       subject: "pay_1",
-      occurred_at: "2026-01-01T00:00:00.000Z",
+      actor_id: null,
+      timestamp: "2026-01-01T00:00:00.000Z",
       recorded_at: expect.any(String),
       metadata: { amount: 1, note: "ä" },
     });

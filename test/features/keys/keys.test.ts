@@ -77,6 +77,30 @@ describe("the keys of a door", () => {
     expect(await keysOf(tenant.origin)).toEqual([second]);
   });
 
+  it("are followed by new ones in the night, though nobody signs in", async () => {
+    const tenant = await newTenant();
+    const [first] = await keysOf(tenant.origin);
+    const [{ tenantCtx }, { keyChores }] = await Promise.all([
+      import("../../support/ctx.ts"),
+      import("../../../src/features/keys/index.ts"),
+    ]);
+    const [rotate] = keyChores;
+    expect(rotate).toMatchObject({ name: "keys.rotate", rounds: ["nightly"] });
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(Date.now() + 90 * DAY_MS - 60_000);
+    await rotate?.run(await tenantCtx(tenant.slug));
+    expect(await keysOf(tenant.origin)).toEqual([first]);
+    vi.setSystemTime(Date.now() + 120_000);
+    const ctx = await tenantCtx(tenant.slug);
+    await Promise.all([rotate?.run(ctx), rotate?.run(ctx)]);
+    const [second, ...old] = await keysOf(tenant.origin);
+    expect(second.kid).not.toBe(first.kid);
+    expect(old).toEqual([first]);
+    // The new one has all its time before it.
+    await rotate?.run(ctx);
+    expect(await keysOf(tenant.origin)).toHaveLength(2);
+  });
+
   it("are found by everybody, without a credential", async () => {
     const reply = await call("GET", acme.origin + PATH);
     expect(reply.status).toBe(200);

@@ -37,6 +37,10 @@ describe("the tenant of a door", () => {
         status: "active",
         plan: "standard",
         limits: { tenant: policy, user: policy, webhooks: policy },
+        sla_response_time_ms: 800,
+        sla_error_rate_percent: 2,
+        sla_downtime_minutes: 5,
+        evaluation_window_minutes: 3,
         created_at: expect.any(String),
         updated_at: expect.any(String),
       });
@@ -61,6 +65,73 @@ describe("the tenant of a door", () => {
       principal: `user:${acme.admin.id}`,
       private: { old: { name: `Company ${acme.slug}` }, new: { name } },
     });
+  });
+
+  it("is given what it promises by its admin, one setting or all, and that is audited", async () => {
+    const { token } = acme.admin;
+    const before = (await as(token, "GET")).json;
+    const one = { sla_response_time_ms: 500 };
+    const changed = await as(token, "PUT", one);
+    expect(changed.status, changed.text).toBe(200);
+    expect(changed.json).toEqual({ ...before, ...one, updated_at: expect.any(String) });
+    const all = {
+      name: "Acme Ltd.",
+      sla_response_time_ms: 600_000,
+      sla_error_rate_percent: 0.125,
+      sla_downtime_minutes: 0,
+      evaluation_window_minutes: 1_440,
+    };
+    expect((await as(token, "PUT", all)).json).toMatchObject(all);
+    // What is as it was is no change.
+    const reply = await as(token, "PUT", { ...all, sla_error_rate_percent: 100 });
+    expect((await as(token, "GET")).json).toEqual(reply.json);
+    expect(reply.json).toMatchObject({ ...all, sla_error_rate_percent: 100 });
+    const log = await call("GET", `${acme.api}/audit?action=tenant.updated&limit=3`, { token });
+    const details = log.json.data.map((entry: { private: unknown }) => entry.private);
+    const { name, sla_error_rate_percent, sla_downtime_minutes, evaluation_window_minutes } =
+      before;
+    expect(details).toMatchObject([
+      { old: { sla_error_rate_percent: 0.125 }, new: { sla_error_rate_percent: 100 } },
+      {
+        old: {
+          name,
+          ...one,
+          sla_error_rate_percent,
+          sla_downtime_minutes,
+          evaluation_window_minutes,
+        },
+        new: all,
+      },
+      { old: { sla_response_time_ms: 800 }, new: one },
+    ]);
+    expect(Object.keys(details[0].old)).toEqual(["sla_error_rate_percent"]);
+    expect(Object.keys(details[2].new)).toEqual(["sla_response_time_ms"]);
+  });
+
+  it.each([
+    ['{"sla_response_time_ms": 0}', "/sla_response_time_ms"],
+    ['{"sla_response_time_ms": 600001}', "/sla_response_time_ms"],
+    ['{"sla_response_time_ms": 0.5}', "/sla_response_time_ms"],
+    ['{"sla_response_time_ms": "800"}', "/sla_response_time_ms"],
+    ['{"sla_response_time_ms": null}', "/sla_response_time_ms"],
+    ['{"sla_error_rate_percent": -0.001}', "/sla_error_rate_percent"],
+    ['{"sla_error_rate_percent": 100.001}', "/sla_error_rate_percent"],
+    ['{"sla_error_rate_percent": 1e999}', "/sla_error_rate_percent"],
+    ['{"sla_downtime_minutes": -1}', "/sla_downtime_minutes"],
+    ['{"sla_downtime_minutes": 44641}', "/sla_downtime_minutes"],
+    ['{"evaluation_window_minutes": 0}', "/evaluation_window_minutes"],
+    ['{"evaluation_window_minutes": 1441}', "/evaluation_window_minutes"],
+    ['{"evaluation_window_minutes": 1.5}', "/evaluation_window_minutes"],
+    ['{"name": null}', "/name"],
+    ["{}", ""],
+  ])("refuses %s, and nothing is changed", async (raw, pointer) => {
+    const { token } = acme.admin;
+    const before = (await as(token, "GET")).text;
+    const put = { token, raw, headers: { "content-type": "application/json" } };
+    const reply = await call("PUT", `${acme.api}/tenants/current`, put);
+    expect(problemOf(reply), reply.text).toBe("validation-failed");
+    expect(reply.json.errors).toMatchObject([{ pointer }]);
+    expect((await as(token, "GET")).text).toBe(before);
   });
 
   it("keeps the operators' name for it", async () => {

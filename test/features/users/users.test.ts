@@ -12,7 +12,7 @@ import {
 describe("users", () => {
   let acme: TestTenant;
   beforeAll(async () => {
-    acme = await newTenant("acme");
+    acme = await newTenant("acme-of-users");
   });
   const as = (token: string) => ({
     get: (path: string) => call("GET", `${acme.api}${path}`, { token }),

@@ -305,6 +305,7 @@ describe("the audit log", () => {
       ["webhook.attempt_failed", drain, "it"],
       ["webhook.dead_lettered", drain, "it"],
       ["webhook.buried", "job:webhooks.dead_letter", "it"],
+      ["signal.opened", "job:webhooks.dead_letter", "signal"],
       ["webhook.accepted", service, "the payment"],
       ["webhook.completed", drain, "the payment"],
       ["event.created", drain, "event"],

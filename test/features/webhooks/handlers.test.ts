@@ -53,11 +53,12 @@ describe("handlers", () => {
     expect(await madeOf(event.id)).toEqual([
       {
         id: expect.stringMatching(/^event_/),
-        type,
+        event_type: type,
         source: `webhook:${house.service.slug}`,
         source_id: event.id,
         subject,
-        occurred_at: WHEN,
+        actor_id: null,
+        timestamp: WHEN,
         recorded_at: expect.any(String),
         metadata: data,
       },
@@ -67,7 +68,7 @@ describe("handlers", () => {
   it("an event without a time happened when it was received", async () => {
     const event = await process("order.placed", { data: { id: "ord_2" } });
     const [made] = await madeOf(event.id);
-    expect(made.occurred_at).toBe(event.receivedAt.toISOString());
+    expect(made.timestamp).toBe(event.receivedAt.toISOString());
   });
 
   it.each([
@@ -115,7 +116,7 @@ describe("handlers", () => {
       const late = await refund("pay_r1");
       expect(late.status).toBe("completed");
       expect(await madeOf(late.id)).toMatchObject([
-        { type: "payment.refunded", subject: "pay_r1" },
+        { event_type: "payment.refunded", subject: "pay_r1" },
       ]);
     });
 
@@ -137,7 +138,7 @@ describe("handlers", () => {
     const reply = await house.post(form.toString(), "application/x-www-form-urlencoded");
     await house.drain();
     expect(await madeOf(reply.json.event_id)).toMatchObject([
-      { type: "email.opened", subject: "msg_form", occurred_at: "2026-03-04T05:06:07.000Z" },
+      { event_type: "email.opened", subject: "msg_form", timestamp: "2026-03-04T05:06:07.000Z" },
     ]);
   });
 
@@ -156,7 +157,7 @@ describe("handlers", () => {
     );
     await house.drain();
     expect(await madeOf(reply.json.event_id)).toMatchObject([
-      { subject: "pi_1", occurred_at: WHEN, metadata: { id: "pi_1", amount: 1200, created: 1 } },
+      { subject: "pi_1", timestamp: WHEN, metadata: { id: "pi_1", amount: 1200, created: 1 } },
     ]);
   });
 
@@ -165,7 +166,7 @@ describe("handlers", () => {
     const event = await process("order.placed", { data });
     expect(await madeOf(event.id)).toMatchObject([{ subject: null, metadata: data }]);
     const bare = await process("constructor", { data: {} });
-    expect(await madeOf(bare.id)).toMatchObject([{ type: "constructor", subject: null }]);
+    expect(await madeOf(bare.id)).toMatchObject([{ event_type: "constructor", subject: null }]);
   });
 
   it("bodies that are no object are taken for events without data", async () => {
@@ -174,7 +175,7 @@ describe("handlers", () => {
       expect(reply.status, reply.text).toBe(202);
       await house.drain();
       expect(await madeOf(reply.json.event_id)).toMatchObject([
-        { type: "unknown", subject: null, metadata: {} },
+        { event_type: "unknown", subject: null, metadata: {} },
       ]);
     }
   });
@@ -190,6 +191,7 @@ describe("handlers", () => {
           source: `webhook:${service}`,
           sourceId: id,
           subject: `invoice ${number}`,
+          actorId: null,
           occurredAt: receivedAt,
           metadata: {},
         });
@@ -199,7 +201,9 @@ describe("handlers", () => {
     const bad = await house.accept("inv-2", "invoice.paid", {});
     const other = await house.accept("inv-3", "invoice.sent", { number: "R-8" });
     await house.drain({ handlers: [invoices] });
-    expect(await madeOf(paid)).toMatchObject([{ type: "invoice.paid", subject: "invoice R-7" }]);
+    expect(await madeOf(paid)).toMatchObject([
+      { event_type: "invoice.paid", subject: "invoice R-7" },
+    ]);
     expect((await house.event(bad)).lastError).toBe("The invoice has no number.");
     expect((await house.event(other)).lastError).toBe(
       "Nothing handles events of the type invoice.sent.",

@@ -28,7 +28,7 @@ describe("a webhook", () => {
       token: tenant.admin.token,
     });
     expect(json.data).toMatchObject([
-      { type: "payment.succeeded", subject: "pay_1", source: `webhook:${service.slug}` },
+      { event_type: "payment.succeeded", subject: "pay_1", source: `webhook:${service.slug}` },
     ]);
   });
 

@@ -115,7 +115,7 @@ describe("the Content-Type, which nobody signs, changes nothing", () => {
     const { json } = await call("GET", `${tenant.api}/events?source_id=${id}`, {
       token: tenant.admin.token,
     });
-    return json.data.map(({ type }: { type: string }) => type);
+    return json.data.map(({ event_type }: { event_type: string }) => event_type);
   };
 
   /** Sends the same bytes and headers under each type, one after the other, then all at once. */

@@ -35,13 +35,13 @@ let platformKey: RealmKey;
 
 beforeAll(async () => {
   [acme, other, operator] = [
-    await newTenant("acme"),
+    await newTenant("forged-at"),
     await newTenant("other"),
     await newOperator(),
   ];
   colleague = await addUser(acme, "admin");
   [key, otherKey, platformKey] = [
-    await stealKey("acme"),
+    await stealKey("forged-at"),
     await stealKey("other"),
     await stealKey(null),
   ];

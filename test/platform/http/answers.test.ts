@@ -1,5 +1,6 @@
 /** The answer is made before the commit: one that cannot be made leaves nothing behind. */
 import { OpenAPIHono, z } from "@hono/zod-openapi";
+import { sql } from "drizzle-orm";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { AppEnv } from "../../../src/platform/http/context.ts";
 import { endpoint } from "../../../src/platform/http/endpoint.ts";
@@ -12,9 +13,11 @@ import { newTenant, problemOf, requestOf, type TestTenant, toReply } from "../..
 import { bindings, databaseOfTenant, firstValue } from "../../support/worker.ts";
 
 /** What the use case commits, and what it returns in the end. */
-let committed: { name: unknown };
+let committed: { name: unknown } | null;
 let returned: { name: unknown };
 let presented: unknown[];
+/** What it commits after that in vain. */
+let refused: { name: unknown } | null;
 
 const router = createRouter();
 mount(
@@ -32,7 +35,12 @@ mount(
   {
     handle: async (ctx) => {
       await commitAside(ctx, [], [{ action: "thing.looked_at" }]);
-      await commit(ctx, [], [{ action: "thing.made" }], committed);
+      if (committed) await commit(ctx, [], [{ action: "thing.made" }], committed);
+      if (refused) {
+        const never = { require: sql`0`, as: "thing.never", otherwise: "conflict" } as const;
+        const lost = commit(ctx, [never], [{ action: "thing.made" }], refused);
+        await expect(lost).rejects.toThrow();
+      }
       return returned;
     },
     present: (thing) => {
@@ -58,6 +66,7 @@ describe("an answer", () => {
     committed = { name: "fine" };
     returned = committed;
     presented = [];
+    refused = null;
   });
 
   const make = async (headers: Record<string, string>) =>
@@ -84,6 +93,25 @@ describe("an answer", () => {
       const reply = await make(headers());
       expect([reply.status, reply.json]).toEqual([201, { name: "fine" }]);
       expect(presented).toEqual([committed]);
+      expect(await made()).toBe(before + 1);
+    });
+
+    it("of a commit that was refused is never given", async () => {
+      const before = await made();
+      committed = null;
+      returned = { name: "nothing was done" };
+      refused = { name: "done" };
+      const reply = await make(headers());
+      expect([reply.status, reply.json]).toEqual([201, returned]);
+      expect(await made()).toBe(before);
+    });
+
+    it("stays that of the commit before, where another is refused", async () => {
+      const before = await made();
+      returned = { name: 7 };
+      refused = { name: "done twice" };
+      const reply = await make(headers());
+      expect([reply.status, reply.json]).toEqual([201, committed]);
       expect(await made()).toBe(before + 1);
     });
   });

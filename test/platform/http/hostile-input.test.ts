@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { addActor } from "../../support/actors.ts";
 import { servers } from "../../support/called-services.ts";
 import {
   addUser,
@@ -15,6 +16,7 @@ import {
 } from "../../support/client.ts";
 import { HOSTILE_TEXTS } from "../../support/hostile.ts";
 import { type Ids, type Operation, operationsOf, type Schema } from "../../support/operations.ts";
+import { openSignal } from "../../support/stream.ts";
 import { addService, deliver, received, signed, type TestService } from "../../support/webhooks.ts";
 
 let acme: TestTenant;
@@ -26,6 +28,9 @@ let operator: Caller;
 let service: TestService;
 let changed: TestService;
 let destination: string;
+let actor: string;
+let signal: string;
+let rule: string;
 let made = 0;
 
 interface Place {
@@ -75,6 +80,27 @@ const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
     fields: { type: ["event_type"] },
   }),
   resendDeliveries: null,
+  createActor: (reply) => ({ url: reply.headers.get("location") ?? "", fields: NAME }),
+  updateActor: () => ({ url: `${acme.api}/actors/${actor}`, fields: NAME }),
+  createEvent: (reply) => ({
+    url: reply.headers.get("location") ?? "",
+    fields: { event_type: ["event_type"], subject: ["subject"] },
+  }),
+  createEvents: null,
+  createSignal: (reply) => ({
+    url: reply.headers.get("location") ?? "",
+    fields: { title: ["title"], description: ["description"] },
+  }),
+  assignSignal: null,
+  resolveSignal: null,
+  createSignalRule: (reply) => ({
+    url: reply.headers.get("location") ?? "",
+    fields: { metric: ["metric"] },
+  }),
+  updateSignalRule: () => ({
+    url: `${acme.api}/signal-rules/${rule}`,
+    fields: { metric: ["metric"] },
+  }),
   signIn: null,
   signOut: null,
   refresh: null,
@@ -104,11 +130,21 @@ beforeAll(async () => {
     body: { url: "https://hooks.acme.example/", event_types: ["nothing.ever"] },
   });
   destination = added.json.id;
+  actor = await addActor(acme);
+  signal = await openSignal(acme);
+  const ruled = await call("POST", `${acme.api}/signal-rules`, {
+    token: acme.admin.token,
+    body: { metric: "hostile", operator: ">", threshold: 1, severity: "low" },
+  });
+  rule = ruled.json.id;
   const ids = {
     users: colleague.id,
     slug: changed.slug,
     service: service.slug,
     destinations: destination,
+    actors: actor,
+    signals: signal,
+    "signal-rules": rule,
   };
   doors = {
     tenant: { origin: acme.origin, token: acme.admin.token, ids },
@@ -145,14 +181,18 @@ function bodyFor(operation: Operation): Record<string, unknown> {
     admin_password: PASSWORD,
     current_password: PASSWORD,
     new_password: PASSWORD,
+    actor_id: actor,
+    user_id: acme.admin.id,
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
   // The document's own partner is nowhere.
   if (sample.api) sample.api = { ...sample.api, base_url: `${servers().first}/echo` };
-  // Neither belongs into a body without need.
+  // None of these belongs into a body without need.
   delete sample.tenant_slug;
   delete sample.invitation;
+  // What the document calls a time was long ago one day.
+  delete sample.timestamp;
   return sample;
 }
 

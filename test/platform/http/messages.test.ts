@@ -6,6 +6,7 @@ import { Failure } from "../../../src/platform/problems.ts";
 
 const Body = z.strictObject({
   name: text(5),
+  note: text(9, { lines: true }),
   role: z.enum(["admin", "user"]),
   email: z.email(),
   count: z.int().min(1).max(9),
@@ -15,6 +16,7 @@ const Body = z.strictObject({
 
 const GOOD = {
   name: "Ada",
+  note: "a\r\n\tb",
   role: "user",
   email: "ada@acme.test",
   count: 1,
@@ -45,6 +47,10 @@ describe("what a caller is told", () => {
     ["name", "", "must not be empty"],
     ["name", "Adelaide", "must have at most 5 characters"],
     ["name", "a\nb", "must not hold control characters"],
+    ["note", "a\u0000", "must not hold control characters other than newlines and tabs"],
+    ["note", "a\u0085", "must not hold control characters other than newlines and tabs"],
+    ["count", Number("1e999"), "must be a finite number"],
+    ["count", 1.5, "must be of type int"],
     ["role", "king", "must be one of: admin, user"],
     ["email", "ada", "is not a valid e-mail address"],
     ["count", 0, "must be at least 1"],

@@ -66,14 +66,11 @@ describe("the queues", () => {
   });
 
   it("are those that jobs name: deliveries have theirs to themselves", () => {
-    const named = Object.fromEntries(queueJobs.map(({ name, queue }) => [name, queue]));
-    expect(named).toEqual({
-      "webhooks.drain": "doorbells",
-      "webhooks.retain": "doorbells",
-      "webhooks.dead_letter": "dead-letters",
-      "destinations.deliver": "deliveries",
-      "destinations.retain": "doorbells",
-    });
+    const elsewhere = queueJobs.filter(({ queue }) => queue !== "doorbells");
+    expect(elsewhere.map(({ name, queue }) => [name, queue])).toEqual([
+      ["webhooks.dead_letter", "dead-letters"],
+      ["destinations.deliver", "deliveries"],
+    ]);
   });
 });
 

@@ -1,8 +1,7 @@
 /** Schedules that visit tenants, and how a tenant says that it has work. */
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bindings } from "../../../src/env.ts";
-import worker from "../../../src/index.ts";
-import type { QueueName } from "../../../src/platform/jobs/doorbell.ts";
+import { doorbell, type QueueName } from "../../../src/platform/jobs/doorbell.ts";
 import { runSchedules, type Schedule } from "../../../src/platform/jobs/schedules.ts";
 import { sayActive, visitTenants } from "../../../src/platform/tenancy/index.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
@@ -62,11 +61,14 @@ describe("a visit", () => {
   beforeEach(async () => {
     await CONTROL.prepare("DELETE FROM tenants").run();
   });
-  const visit = async (which: "all" | "active", queue: QueueName = "doorbells") => {
+  const visit = async (which: "all" | "active", queue: QueueName = "doorbells", after = "") => {
     const { env, queues, trips, batches } = deployment(
       queue === "deliveries" ? "DELIVERIES" : "DOORBELLS",
     );
-    await visitTenants(jobCtx(env), { name: "t.work", queue }, which);
+    const ctx = jobCtx(env);
+    await visitTenants(ctx, { which, after }, (page) =>
+      ctx.queues.ringAll(page.map((house) => doorbell({ name: "t.work", queue }, house))),
+    );
     const sent = queues.take();
     const slugs = sent.map(({ body }) => body.slug);
     for (const message of sent) {
@@ -94,6 +96,13 @@ describe("a visit", () => {
       expect(seen.trips).toEqual(Array.from({ length: reads }, () => "control read"));
     },
   );
+
+  it("goes on after the tenant where it was broken off", async () => {
+    const slugs = await register(250, "house");
+    const seen = await visit("all", "doorbells", `tenant_${slugs[119]}`);
+    expect([seen.slugs, seen.batches]).toEqual([slugs.slice(120), [100, 30]]);
+    expect((await visit("all", "doorbells", `tenant_${slugs.at(-1)}`)).slugs).toEqual([]);
+  });
 
   it("rings through the queue of its job", async () => {
     const slugs = await register(101, "house");
@@ -129,38 +138,15 @@ describe("the schedules", () => {
     await CONTROL.prepare("DELETE FROM tenants").run();
   });
 
-  it("sweep active tenants by the minute and all by the hour, through the queue alone", async () => {
-    await register(2, "idle");
-    await register(1, "busy", { activeAt: Date.now() });
-    const { createScheduledController } = await import("cloudflare:test");
-    const rung: Record<string, string[]> = {};
-    for (const cron of ["* * * * *", "0 * * * *"]) {
-      const { env, queues, trips } = deployment();
-      await worker.scheduled(createScheduledController({ cron }), env);
-      rung[cron] = queues.take().map(({ body }) => `${body.job} ${body.slug}`);
-      expect(trips.filter((trip) => trip.startsWith("tenant"))).toEqual([]);
-    }
-    const all = ["busy-000", "idle-000", "idle-001"];
-    expect(rung).toEqual({
-      "* * * * *": ["webhooks.drain busy-000", "destinations.deliver busy-000"],
-      "0 * * * *": [
-        ...all.map((slug) => `webhooks.drain ${slug}`),
-        ...all.map((slug) => `webhooks.retain ${slug}`),
-        ...all.map((slug) => `destinations.deliver ${slug}`),
-        ...all.map((slug) => `destinations.retain ${slug}`),
-      ],
-    });
-  });
-
-  it("run each after the other; one that fails stops no other, and shows in the end", async () => {
+  it("run each under its own name; one that fails stops no other, and shows in the end", async () => {
     const order: string[] = [];
     const schedule = (name: string, run: Schedule["run"], cron = "* * * * *"): Schedule => ({
       name,
       cron,
-      run: async (ctx) => {
+      run: async (ctx, own) => {
         order.push(name);
         expect(ctx.principal).toEqual({ kind: "job", name });
-        await run(ctx);
+        await run(ctx, own);
       },
     });
     const schedules = [
@@ -171,11 +157,37 @@ describe("the schedules", () => {
     const { entries } = await captureLogs(() =>
       expect(runSchedules(schedules, "* * * * *", bindings)).rejects.toThrow("1 jobs failed"),
     );
-    expect(order).toEqual(["t.fails", "t.works"]);
-    expect(entries.filter(({ message }) => message === "job")).toMatchObject([
-      { job: "t.fails", status: "failed" },
-      { job: "t.works", status: "ok" },
+    expect(order.sort()).toEqual(["t.fails", "t.works"]);
+    const lines = entries.filter(({ message }) => message === "job");
+    expect(lines.map(({ job, status }) => `${job} ${status}`).sort()).toEqual([
+      "jobs.catch_up ok",
+      "t.fails failed",
+      "t.works ok",
     ]);
+  });
+
+  it("run at once: one that hangs holds up no other, nor what is made up for", async () => {
+    const done: string[] = [];
+    let hang: PromiseWithResolvers<void> | null = null;
+    const schedule = (name: string, cron: string): Schedule => ({
+      name,
+      cron,
+      run: async () => {
+        if (name.startsWith("t.hangs")) await hang?.promise;
+        done.push(name);
+        // Not before both of the others are done.
+        if (done.length === 2) hang?.resolve();
+      },
+    });
+    const hourly = ["t.hangs_late", "t.late"].map((name) => schedule(name, "0 * * * *"));
+    const minutely = ["t.hangs", "t.minutely"].map((name) => schedule(name, "* * * * *"));
+    await runSchedules(hourly, "0 * * * *", bindings);
+    clock.pass(2 * HOUR);
+    done.length = 0;
+    hang = Promise.withResolvers<void>();
+    await runSchedules([...minutely, ...hourly], "* * * * *", bindings);
+    expect(done.slice(0, 2).sort()).toEqual(["t.late", "t.minutely"]);
+    expect(done).toHaveLength(4);
   });
 });
 

@@ -266,23 +266,23 @@ describe("the request log", () => {
 });
 
 describe("the job log", () => {
-  const linesOf = (entries: readonly { message: string }[]) =>
-    entries.filter(({ message }) => message === "job");
+  /** By the names of their jobs: those of one cron run at once. */
+  const linesOf = (entries: readonly { message: string; job?: unknown }[]) =>
+    entries
+      .filter(({ message }) => message === "job")
+      .sort((one, other) => (String(one.job) < String(other.job) ? -1 : 1));
 
-  /** The jobs of each cron, and calls of the queue that each makes for two tenants. */
+  /** The jobs of each cron: trips to the control database, and calls of the queue for two tenants. */
   const JOBS = {
+    // A run is logged when it begins and when it ends.
     "* * * * *": {
-      "provisioning.resume": 0,
-      "tenants.sync_state": 0,
-      "webhooks.sweep": 1,
-      "destinations.sweep": 1,
+      "provisioning.resume": [3, 0],
+      "tenants.sync_state": [3, 0],
+      "rounds.sweep": [3, 1],
+      "jobs.catch_up": [2, 0],
     },
-    "0 * * * *": {
-      "webhooks.sweep_all": 1,
-      "webhooks.retain": 1,
-      "destinations.sweep_all": 1,
-      "destinations.retain": 1,
-    },
+    "0 * * * *": { "jobs.prune": [4, 0], "rounds.cleanup": [3, 1] },
+    "10 */4 * * *": { "rounds.idle": [3, 1] },
   };
 
   it.each(Object.entries(JOBS))("has one line for each schedule of %s", async (cron, jobs) => {
@@ -290,19 +290,20 @@ describe("the job log", () => {
       await (env as unknown as Bindings).CONTROL_DB.prepare("UPDATE tenants SET active_at = ?")
         .bind(activeAt)
         .run();
-      // Who was not heard of lately is left to the hour.
-      const idle = { "webhooks.sweep": 0, "destinations.sweep": 0 };
-      const isIdle = activeAt === null && "webhooks.sweep" in jobs;
-      await expectLines(cron, { ...jobs, ...(isIdle ? idle : {}) });
+      // Who was not heard of lately is left to the rounds past all.
+      const idle = { "rounds.sweep": [3, 0], "rounds.cleanup": [3, 0] };
+      const left = Object.entries(idle).filter(([name]) => activeAt === null && name in jobs);
+      await expectLines(cron, { ...jobs, ...Object.fromEntries(left) });
     }
   });
 
-  async function expectLines(cron: string, jobs: Readonly<Record<string, number>>) {
+  async function expectLines(cron: string, jobs: Readonly<Record<string, number[]>>) {
     const own = { ...(env as unknown as Bindings), ...keptQueues().bindings };
     const { entries } = await captureLogs(() => tick(own, cron));
     const lines = linesOf(entries) as unknown as Record<string, unknown>[];
-    expect(lines.map(({ job }) => job)).toEqual(Object.keys(jobs));
+    expect(lines.map(({ job }) => job)).toEqual(Object.keys(jobs).sort());
     for (const line of lines) {
+      const [trips, sends] = jobs[String(line.job)] ?? [];
       expect(line).toEqual({
         time: expect.any(String),
         level: "info",
@@ -315,8 +316,8 @@ describe("the job log", () => {
         status: "ok",
         duration_ms: expect.any(Number),
         tenant_d1_trips: 0,
-        control_d1_trips: 1,
-        queue_sends: jobs[String(line.job)],
+        control_d1_trips: trips,
+        queue_sends: sends,
         durable_object_calls: 0,
       });
     }
@@ -375,6 +376,7 @@ describe("the job log", () => {
     expect(result).toBeInstanceOf(AggregateError);
     expect(linesOf(entries)).toMatchObject([
       { job: "first", status: "failed" },
+      { job: "jobs.catch_up", status: "ok" },
       { job: "second", status: "ok" },
     ]);
     const [failed] = entries.filter(({ level }) => level === "error");
@@ -385,10 +387,10 @@ describe("the job log", () => {
     const own = { ...(env as unknown as Bindings), ...brokenControl() };
     const { entries } = await captureLogs(() => tick(own).catch(() => undefined));
     expect(linesOf(entries)).toMatchObject([
+      { job: "jobs.catch_up", status: "failed" },
       { job: "provisioning.resume", status: "failed" },
+      { job: "rounds.sweep", status: "failed" },
       { job: "tenants.sync_state", status: "failed" },
-      { job: "webhooks.sweep", status: "failed" },
-      { job: "destinations.sweep", status: "failed" },
     ]);
   });
 });

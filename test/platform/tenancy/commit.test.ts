@@ -21,7 +21,7 @@ describe("commit", () => {
   let house: TestTenant;
   let database: D1Database;
   beforeAll(async () => {
-    house = await newTenant("committed");
+    house = await newTenant("committed-once");
     database = await databaseOfTenant(house.slug);
   });
   afterEach(() => {

@@ -16,7 +16,7 @@ import { times } from "../../support/registration.ts";
 import { DEEP, databaseOfTenant, firstValue, openWorker, wrapAll } from "../../support/worker.ts";
 
 /** Batches to be cut off. */
-const FAULTS = DEEP ? 10_000 : 1_000;
+const FAULTS = DEEP ? 10_000 : 400;
 /** Operations under way at once, each on rows of its own. */
 const LANES = 40;
 

@@ -1,0 +1,2 @@
+/** Whether support silently becomes less. */
+export { decayChores, decayJobs } from "./jobs.ts";

@@ -1,0 +1,2 @@
+/** A tenant's signals in figures. */
+export { statsRouter } from "./stats.routes.ts";
