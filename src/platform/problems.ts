@@ -43,6 +43,9 @@ export const PROBLEMS = {
   "service-not-callable": { status: 409, title: "The service cannot be called as it is set up" },
   "delivery-state": { status: 409, title: "The delivery's state does not allow this" },
   "tenant-state": { status: 409, title: "The tenant's state does not allow this" },
+  "migration-running": { status: 409, title: "A migration of the fleet is running" },
+  "migration-state": { status: 409, title: "The migration's state does not allow this" },
+  "import-state": { status: 409, title: "The import's state does not allow this" },
   "idempotency-in-progress": {
     status: 409,
     title: "A request with this key is being answered",
@@ -51,6 +54,8 @@ export const PROBLEMS = {
   "precondition-failed": { status: 412, title: "The resource is not the one that was read" },
   "content-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The media type is not supported" },
+  misdirected: { status: 421, title: "Another cell has to answer this" },
+  "archive-invalid": { status: 422, title: "The archive cannot be taken in" },
   "validation-failed": { status: 422, title: "The request has invalid values" },
   "idempotency-mismatch": {
     status: 422,

@@ -101,7 +101,7 @@ async function build(
   });
   await claimTenant(
     ctx,
-    { id, slug: input.slug, name: input.company_name, pendingSeed },
+    { id, slug: input.slug, name: input.company_name, pendingSeed, region: null },
     guards(id),
     [{ action: "tenant.claimed", target: id, details: { slug: input.slug } }],
   );

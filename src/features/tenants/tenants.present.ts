@@ -39,9 +39,18 @@ export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentT
   };
 }
 
-/** The states of provisioning are one thing to everybody but operators. */
+/** What a state is to everybody but operators. */
 function statusOf(state: TenantState): Status {
-  return state === "claimed" || state === "migrating" || state === "seeding"
-    ? "provisioning"
-    : state;
+  switch (state) {
+    case "claimed":
+    case "migrating":
+    case "seeding":
+    case "importing":
+      return "provisioning";
+    case "purging":
+    case "purged":
+      return "deactivated";
+    default:
+      return state;
+  }
 }

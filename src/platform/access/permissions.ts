@@ -45,6 +45,15 @@ export const PERMISSIONS = {
   "audit:read": ["admin", "manager", "operator"],
   "tenants:read": ["operator"],
   "tenants:write": ["operator"],
+  /** Taking a tenant's data out whole, and bringing it in. */
+  "tenants:export": ["operator"],
+  "tenants:import": ["operator"],
+  /** Erasing it for good. */
+  "tenants:purge": ["operator"],
+  "cells:read": ["operator"],
+  "cells:write": ["operator"],
+  "migrations:read": ["operator"],
+  "migrations:write": ["operator"],
   "invitations:write": ["operator"],
   /** What ran by the clock, and what of it failed. */
   "jobs:read": ["operator"],

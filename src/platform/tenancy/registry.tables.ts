@@ -2,18 +2,26 @@ import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqli
 import type { LimitOverrides } from "../limits/plans.ts";
 
 /**
- * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, then
- * `suspended` and back, at last `deactivated`.
+ * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, or `importing ->
+ * active`, then `suspended` and back, `importing` again while it moves to another database, at last
+ * `deactivated -> purging -> purged`.
  */
 export const TENANT_STATES = [
   "claimed",
   "migrating",
   "seeding",
+  "importing",
   "active",
   "suspended",
   "deactivated",
+  "purging",
+  "purged",
 ] as const;
 export type TenantState = (typeof TENANT_STATES)[number];
+
+/** Where the data of a cell, and of the tenants that asked for it, is kept (Cloudflare's jurisdictions). */
+export const REGIONS = ["eu", "us"] as const;
+export type Region = (typeof REGIONS)[number];
 
 /**
  * The registry: which tenant lives where. A row is never deleted and a slug or a database never
@@ -44,6 +52,8 @@ export const tenants = sqliteTable(
     activeAt: integer("active_at", { mode: "timestamp_ms" }),
     /** Limits that differ from the plan's, by name. */
     limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
+    /** Where its data has to stay; null: anywhere. */
+    region: text("region", { enum: REGIONS }),
   },
   (table) => [
     index("tenants_cell").on(table.cell, table.id),

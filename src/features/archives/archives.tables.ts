@@ -1,0 +1,39 @@
+import { sql } from "drizzle-orm";
+import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+
+export const IMPORT_STATES = ["receiving", "done", "abandoned"] as const;
+export type ImportState = (typeof IMPORT_STATES)[number];
+
+/** A new tenant comes in, or one that is here moves to another database. */
+export const IMPORT_KINDS = ["new", "move"] as const;
+export type ImportKind = (typeof IMPORT_KINDS)[number];
+
+/** Imports of archives. A tenant has one open at most. */
+export const tenantImports = sqliteTable(
+  "tenant_imports",
+  {
+    id: text("id").primaryKey(),
+    tenantId: text("tenant_id").notNull(),
+    kind: text("kind", { enum: IMPORT_KINDS }).notNull(),
+    state: text("state", { enum: IMPORT_STATES }).notNull(),
+    /** The database that is being filled. */
+    cell: text("cell").notNull(),
+    binding: text("binding").notNull(),
+    /** Number of tenant migrations that the archive was made with. */
+    schemaVersion: integer("schema_version").notNull(),
+    /** Parts taken in so far; the next one has this number. */
+    parts: integer("parts").notNull(),
+    /** Rows taken in so far. */
+    rows: integer("rows").notNull(),
+    /** Id of the operator who asked for it. */
+    startedBy: text("started_by").notNull(),
+    startedAt: integer("started_at", { mode: "timestamp_ms" }).notNull(),
+    updatedAt: integer("updated_at", { mode: "timestamp_ms" }).notNull(),
+    finishedAt: integer("finished_at", { mode: "timestamp_ms" }),
+    version: integer("version").notNull(),
+  },
+  (table) => [
+    uniqueIndex("tenant_imports_open").on(table.tenantId).where(sql`${table.state} = 'receiving'`),
+    index("tenant_imports_tenant").on(table.tenantId, table.id),
+  ],
+);
