@@ -1,5 +1,8 @@
 import { afterAll, afterEach, expect } from "vitest";
+import { startIsolateClock } from "./isolate-clock.ts";
 import { leaksIn, startLogScan } from "./log-scan.ts";
+
+startIsolateClock();
 
 const scan = startLogScan();
 
