@@ -9,8 +9,11 @@ import { FiguresReporter } from "./test/support/figures-reporter.ts";
 const POOL = 200;
 /** No tenant is given a database that another has had, and many files found theirs in this one. */
 const SHARED_POOL = 800;
+/** A fleet as large as `npm run test:deep` wants it, and one that is quickly made. */
+const FLEET_POOL = process.env.DEEP === "1" ? 1_010 : 60;
 
 const node = "test/**/*.node.test.ts";
+const fleet = "test/fleet/**/*.test.ts";
 /** Code that touches no database: these files share one isolate, which spares seconds a file. */
 const units = [
   "test/platform/{crypto,signatures}/**/*.test.ts",
@@ -48,6 +51,12 @@ const neighbours = globSync([
   "test/isolation/outage.test.ts",
 ]).map((file) => file.replaceAll("\\", "/"));
 
+/** `SCHEMA=previous`: tenants have the schema of the release before, which this one must run on too. */
+const schema =
+  process.env.SCHEMA === "previous"
+    ? { TENANT_SCHEMA: String(globSync("migrations/tenant/*.sql").length - 1) }
+    : {};
+
 /** More than any test asks for: limits are small where they are the subject. */
 const PLENTY = 1_000_000;
 const policy = { limit: PLENTY, window_seconds: 60 };
@@ -69,6 +78,7 @@ const settings = {
   PASSWORD_QUEUE: "1000",
   LOG_LEVEL: "debug",
   DEEP: process.env.DEEP ?? "",
+  ...schema,
   MASTER_KEY: "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
 };
 
@@ -117,8 +127,12 @@ export default defineConfig({
           ...inRuntime,
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: [node, ...units, ...neighbours],
+          exclude: [node, ...units, ...neighbours, fleet],
         },
+      },
+      {
+        plugins: [runtime(FLEET_POOL)],
+        test: { ...inRuntime, name: "fleet", include: [fleet], exclude: [node] },
       },
       {
         plugins: [runtime(SHARED_POOL)],
@@ -128,6 +142,7 @@ export default defineConfig({
           include: neighbours,
           exclude: [node, ...units],
           isolate: false,
+          setupFiles: [...inRuntime.setupFiles, "./test/support/shared-isolate.ts"],
         },
       },
       {

@@ -4,6 +4,7 @@ import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts"
 import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
 import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
+import { REGIONS } from "./platform/regions.ts";
 import type { LiveStream } from "./platform/stream/live-stream.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
@@ -37,6 +38,8 @@ const Vars = z
     BASE_URL: z.url({ protocol: /^https?$/ }).transform((text) => new URL(text)),
     /** Name of this deployment; tenants of other cells are not ours to serve. */
     CELL: z.string().regex(/^[a-z0-9-]{1,40}$/),
+    /** Where this deployment keeps its data: what it is bound to was made there. Unset: anywhere. */
+    REGION: z.enum(REGIONS).optional(),
     REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
     REGISTRATIONS_PER_IP_PER_DAY: integer(5, 0, 1_000_000),
     REGISTRATIONS_PER_DAY: integer(200, 0, 1_000_000),
@@ -82,12 +85,16 @@ const Vars = z
     WEBHOOK_EVENT_DAYS: integer(400, 1, 3_650),
     /** Days that events and resolved signals are kept. Uptime looks back 30 days. */
     EVENT_DAYS: integer(400, 30, 3_650),
+    /** Days for which the data of a tenant that was deactivated is kept at least. */
+    PURGE_GRACE_DAYS: integer(30, 0, 3_650),
     /** Live streams that one user, and one tenant, may hold open. */
     STREAMS_PER_USER: integer(10, 1, 1_000),
     STREAMS_PER_TENANT: integer(500, 1, 10_000),
     LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),
+    /** So many tenant migrations and no more: only in tests, which run on the schema before as well. */
+    TENANT_SCHEMA: z.coerce.number().int().min(1).optional(),
     VERSION: z.string().default("development"),
     MASTER_KEY: z.string().transform((text, ctx): MasterKey => {
       try {
@@ -105,6 +112,10 @@ const Vars = z
   .refine((vars) => vars.ENVIRONMENT === "test" || vars.LOG_REDACTION === "on", {
     path: ["LOG_REDACTION"],
     message: "is switched off only in tests",
+  })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.TENANT_SCHEMA === undefined, {
+    path: ["TENANT_SCHEMA"],
+    message: "is set only in tests",
   })
   .refine((vars) => vars.ENVIRONMENT !== "production" || vars.LOG_LEVEL !== "debug", {
     path: ["LOG_LEVEL"],

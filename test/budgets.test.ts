@@ -163,6 +163,7 @@ describe("the budget of", () => {
       path: () => "/tenants/current",
       body: () => ({ name: `Name ${++serial}` }),
     },
+    "reading what is used": { warm: 2, method: "GET", path: () => "/tenants/current/usage" },
     "reading what was received": { warm: 1, method: "GET", path: () => "/webhooks/events" },
     "reading events": { warm: 1, method: "GET", path: () => "/events" },
     "reading an actor's events": {
@@ -371,7 +372,7 @@ describe("the budget of", () => {
       `INSERT INTO tenants
         WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 10000 - ?1)
         SELECT 'tenant_many_' || n, 'many-' || n, name, plan, cell, 'TENANT_DB_MANY_' || n, state,
-          schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL FROM tenants, n WHERE slug = ?2`,
+          schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL, NULL FROM tenants, n WHERE slug = ?2`,
     )
       .bind(there, house.slug)
       .run();

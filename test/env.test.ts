@@ -89,6 +89,12 @@ describe("settings", () => {
       { ENVIRONMENT: "development", LOG_REDACTION: "off" },
       "LOG_REDACTION",
     ],
+    ["an older schema in production", { TENANT_SCHEMA: "8" }, "TENANT_SCHEMA"],
+    [
+      "an older schema in development",
+      { ENVIRONMENT: "development", TENANT_SCHEMA: "8" },
+      "TENANT_SCHEMA",
+    ],
     ["an environment nobody knows", { ENVIRONMENT: "staging" }, "ENVIRONMENT"],
     ["an empty environment", { ENVIRONMENT: "" }, "ENVIRONMENT"],
     ["no base", { BASE_URL: undefined }, "BASE_URL"],
@@ -96,6 +102,7 @@ describe("settings", () => {
     ["a base of another kind", { BASE_URL: "ftp://rowhouse.example" }, "BASE_URL"],
     ["no cell", { CELL: undefined }, "CELL"],
     ["a cell that is no name", { CELL: "Cell One" }, "CELL"],
+    ["a region that is none", { REGION: "mars" }, "REGION"],
     ["a registration mode nobody knows", { REGISTRATION: "everybody" }, "REGISTRATION"],
     ["tokens that live too long", { ACCESS_TOKEN_SECONDS: "86401" }, "ACCESS_TOKEN_SECONDS"],
     ["tokens that live too short", { ACCESS_TOKEN_SECONDS: "59" }, "ACCESS_TOKEN_SECONDS"],
@@ -184,9 +191,11 @@ describe("settings", () => {
     expect(complaintOf(of(most + 1))).toContain("ADDRESS_GUARD");
   });
 
-  it("in tests alone hashes may be cheap and logs open", () => {
+  it("in tests alone hashes may be cheap, logs open and schemas older", () => {
     const vars = { ENVIRONMENT: "test", PASSWORD_SCRYPT_LN: "4", LOG_REDACTION: "off" };
     expect(read({ ...LEAST, ...vars })).toMatchObject({ PASSWORD_SCRYPT_LN: 4 });
+    const older = read({ ...LEAST, ENVIRONMENT: "test", TENANT_SCHEMA: "8" });
+    expect(older.TENANT_SCHEMA).toBe(8);
   });
 
   it("an event may be remembered for no longer than its payload", () => {

@@ -2,6 +2,7 @@ CREATE TABLE `cells` (
 	`name` text PRIMARY KEY NOT NULL,
 	`region` text,
 	`open` integer NOT NULL,
+	`bound` integer DEFAULT 0 NOT NULL,
 	`claimable` integer NOT NULL,
 	`created_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
@@ -40,6 +41,7 @@ CREATE TABLE `migration_targets` (
 	`slug` text NOT NULL,
 	`cell` text NOT NULL,
 	`state` text NOT NULL,
+	`lease` text,
 	`claimed_until` integer,
 	`tries` integer NOT NULL,
 	`error` text,
@@ -59,6 +61,8 @@ CREATE TABLE `tenant_imports` (
 	`schema_version` integer NOT NULL,
 	`parts` integer NOT NULL,
 	`rows` integer NOT NULL,
+	`prior_state` text NOT NULL,
+	`checked_seq` integer,
 	`started_by` text NOT NULL,
 	`started_at` integer NOT NULL,
 	`updated_at` integer NOT NULL,
@@ -66,8 +70,21 @@ CREATE TABLE `tenant_imports` (
 	`version` integer NOT NULL
 );
 --> statement-breakpoint
-CREATE UNIQUE INDEX `tenant_imports_open` ON `tenant_imports` (`tenant_id`) WHERE "tenant_imports"."state" = 'receiving';--> statement-breakpoint
+CREATE UNIQUE INDEX `tenant_imports_open` ON `tenant_imports` (`tenant_id`) WHERE "tenant_imports"."state" IN ('receiving', 'verified');--> statement-breakpoint
 CREATE INDEX `tenant_imports_tenant` ON `tenant_imports` (`tenant_id`,`id`);--> statement-breakpoint
 ALTER TABLE `tenants` ADD `region` text;--> statement-breakpoint
+ALTER TABLE `job_runs` ADD `cell` text;--> statement-breakpoint
 INSERT INTO `tenant_databases` (`cell`, `binding`, `tenant_id`, `state`, `claimed_at`)
 SELECT `cell`, `binding`, `id`, 'serving', `created_at` FROM `tenants`;
+--> statement-breakpoint
+-- The release before notes its claims among the tenants alone. Whoever claims, the database stands among
+-- the claimed ones; one that another tenant has, or had, is refused.
+CREATE TRIGGER `tenants_database` AFTER INSERT ON `tenants`
+WHEN NOT EXISTS (
+  SELECT 1 FROM `tenant_databases`
+  WHERE `cell` = NEW.`cell` AND `binding` = NEW.`binding` AND `tenant_id` = NEW.`id`
+)
+BEGIN
+  INSERT INTO `tenant_databases` (`cell`, `binding`, `tenant_id`, `state`, `claimed_at`)
+  VALUES (NEW.`cell`, NEW.`binding`, NEW.`id`, 'serving', NEW.`created_at`);
+END;

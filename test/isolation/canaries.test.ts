@@ -111,6 +111,7 @@ const MADE = [
   ...columns("signals", "resolved_at resolved_by updated_at version"),
   ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
   ...columns("sqlite_sequence", "name seq"),
+  ...columns("usage", "month events"),
   ...columns("users", "id role password_hash password_version last_sign_in_at"),
   ...columns("users", "created_at updated_at version"),
   ...columns("webhook_attempts", "event_id number lease started_at ended_at outcome"),

@@ -207,11 +207,12 @@ export function send(
   const origin = door === "tenant" ? house.tenant.origin : PLATFORM_ORIGIN;
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name) => target.params?.[name] ?? "missing");
   const query = target.query ? `?${new URLSearchParams(target.query)}` : "";
-  const { body, webhook, stream } = target;
-  const content = webhook ? { raw: webhook.text } : { body };
+  const { body, raw, webhook, stream } = target;
+  const text = webhook?.text ?? raw?.text;
+  const content = text === undefined ? { body } : { raw: text };
   return call(method, `${origin}${filled}${query}`, {
     token,
     ...content,
-    headers: { ...headers, ...(stream ? { upgrade: "websocket" } : {}) },
+    headers: { ...raw?.headers, ...headers, ...(stream ? { upgrade: "websocket" } : {}) },
   });
 }

@@ -1,8 +1,5 @@
 import { afterAll, afterEach, expect } from "vitest";
-import { startIsolateClock } from "./isolate-clock.ts";
 import { leaksIn, startLogScan } from "./log-scan.ts";
-
-startIsolateClock();
 
 const scan = startLogScan();
 

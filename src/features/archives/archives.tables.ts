@@ -1,7 +1,9 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import type { TenantState } from "../../platform/tenancy/index.ts";
 
-export const IMPORT_STATES = ["receiving", "done", "abandoned"] as const;
+/** Rows come in, are found to be those of the manifest, and then serve; or nobody wants them any more. */
+export const IMPORT_STATES = ["receiving", "verified", "done", "abandoned"] as const;
 export type ImportState = (typeof IMPORT_STATES)[number];
 
 /** A new tenant comes in, or one that is here moves to another database. */
@@ -21,10 +23,14 @@ export const tenantImports = sqliteTable(
     binding: text("binding").notNull(),
     /** Number of tenant migrations that the archive was made with. */
     schemaVersion: integer("schema_version").notNull(),
-    /** Parts taken in so far; the next one has this number. */
+    /** Parts taken in so far; the next one has this number and one. */
     parts: integer("parts").notNull(),
     /** Rows taken in so far. */
     rows: integer("rows").notNull(),
+    /** What a moving tenant goes back to, also when it has arrived; a new one begins as active. */
+    priorState: text("prior_state").$type<TenantState>().notNull(),
+    /** Place in the log of the database that is left, up to which the archive was found to go. */
+    checkedSeq: integer("checked_seq"),
     /** Id of the operator who asked for it. */
     startedBy: text("started_by").notNull(),
     startedAt: integer("started_at", { mode: "timestamp_ms" }).notNull(),
@@ -33,7 +39,9 @@ export const tenantImports = sqliteTable(
     version: integer("version").notNull(),
   },
   (table) => [
-    uniqueIndex("tenant_imports_open").on(table.tenantId).where(sql`${table.state} = 'receiving'`),
+    uniqueIndex("tenant_imports_open")
+      .on(table.tenantId)
+      .where(sql`${table.state} IN ('receiving', 'verified')`),
     index("tenant_imports_tenant").on(table.tenantId, table.id),
   ],
 );

@@ -74,6 +74,7 @@ mount(
     tag: TAG,
     doors: "both",
     access: "signed-in",
+    adds: "nothing",
     body: SignOut,
     response: { status: 204, description: "The session, or every session, is over." },
   }),

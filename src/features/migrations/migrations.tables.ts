@@ -38,7 +38,8 @@ export const migrationRuns = sqliteTable(
   ],
 );
 
-export const TARGET_STATES = ["pending", "claimed", "done", "failed"] as const;
+/** `claimed`: its bell was rung; `running`: somebody has heard it and migrates. */
+export const TARGET_STATES = ["pending", "claimed", "running", "done", "failed"] as const;
 export type TargetState = (typeof TARGET_STATES)[number];
 
 /** The tenants of a run, and what became of each. */
@@ -52,7 +53,9 @@ export const migrationTargets = sqliteTable(
     slug: text("slug").notNull(),
     cell: text("cell").notNull(),
     state: text("state", { enum: TARGET_STATES }).notNull(),
-    /** Until when whoever migrates it is waited for. */
+    /** Of the claim that it is under. */
+    lease: text("lease"),
+    /** Until when it is waited for, claimed or running. */
     claimedUntil: integer("claimed_until", { mode: "timestamp_ms" }),
     tries: integer("tries").notNull(),
     /** Kind of the last fault; its details stand in the log. */

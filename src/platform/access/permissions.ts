@@ -15,6 +15,8 @@ export const PERMISSIONS = {
   "users:write": ["admin"],
   "tenant:read": ["admin", "manager", "user", "readonly"],
   "tenant:write": ["admin"],
+  /** What the plan allows and what is used of it. */
+  "usage:read": ["admin", "manager"],
   /** How services sign and are called; never their secrets. */
   "services:read": ["admin", "manager"],
   "services:write": ["admin"],

@@ -1,5 +1,5 @@
 import { index, integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { REGIONS } from "./registry.tables.ts";
+import { REGIONS } from "../regions.ts";
 
 /**
  * The cells that deploys have made known. Where none is, as under plain `wrangler dev`, there is one
@@ -11,6 +11,8 @@ export const cells = sqliteTable("cells", {
   region: text("region", { enum: REGIONS }),
   /** Whether new tenants may come. */
   open: integer("open", { mode: "boolean" }).notNull(),
+  /** Databases in its pool when it was last looked at. */
+  bound: integer("bound").notNull().default(0),
   /** Databases of its pool that were tried and may be claimed: the first so many, by name. */
   claimable: integer("claimable").notNull(),
   createdAt: integer("created_at", { mode: "timestamp_ms" }).notNull(),

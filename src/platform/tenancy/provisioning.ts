@@ -3,12 +3,14 @@ import type { PlatformCtx, TenantCtx } from "../context.ts";
 import { DEFAULT_PLAN, type RealmPlan } from "../limits/plans.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
+import type { Region } from "../regions.ts";
 import type { AuditEntry, NonEmpty } from "./audit-entry.ts";
 import { tenantDatabases } from "./cells.tables.ts";
+import { chooseCell } from "./cells.ts";
 import { commit } from "./commit.ts";
 import { claimDatabase } from "./databases.ts";
 import { forgetRoute, type TenantRoute } from "./directory.ts";
-import { type Region, type TenantState, tenants } from "./registry.tables.ts";
+import { type TenantState, tenants } from "./registry.tables.ts";
 import { migrateTenant } from "./schema-version.ts";
 import { type Step, write } from "./statements.ts";
 import { openRoute } from "./tenancy.ts";
@@ -40,7 +42,8 @@ const UNFINISHED: readonly TenantState[] = ["claimed", "migrating", "seeding"];
 /**
  * Reserves the slug and a free database in one conditional write. Of all who want a slug, or the
  * last database, one wins.
- * @throws Failure `slug-taken`, `pool-exhausted`; nothing is left behind
+ * @throws Failure `slug-taken`, `pool-exhausted`, or `misdirected` when another cell has room; nothing is
+ * left behind
  */
 export async function claimTenant(
   ctx: PlatformCtx,
@@ -56,7 +59,7 @@ export async function claimTenant(
       NULL, NULL, ${now}, ${now}, 1, NULL, NULL, ${region}
       FROM ${tenantDatabases} WHERE tenant_id = ${id}`,
   );
-  await commit(
+  const claimed = commit(
     ctx,
     [
       claimDatabase(ctx, id, "serving"),
@@ -70,7 +73,14 @@ export async function claimTenant(
     ],
     audit,
   );
+  await claimed.catch((error) => elsewhere(ctx, region, error));
   forgetRoute(claim.slug);
+}
+
+/** Who lost the race for the last database here is sent on to a cell that has one. */
+async function elsewhere(ctx: PlatformCtx, region: Region | null, error: unknown): Promise<never> {
+  if (error instanceof Failure && error.code === "pool-exhausted") await chooseCell(ctx, region);
+  throw error;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { LimitOverrides } from "../limits/plans.ts";
+import { REGIONS } from "../regions.ts";
 
 /**
  * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, or `importing ->
@@ -18,10 +19,6 @@ export const TENANT_STATES = [
   "purged",
 ] as const;
 export type TenantState = (typeof TENANT_STATES)[number];
-
-/** Where the data of a cell, and of the tenants that asked for it, is kept (Cloudflare's jurisdictions). */
-export const REGIONS = ["eu", "us"] as const;
-export type Region = (typeof REGIONS)[number];
 
 /**
  * The registry: which tenant lives where. A row is never deleted and a slug or a database never

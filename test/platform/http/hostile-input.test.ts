@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addActor } from "../../support/actors.ts";
+import { doneImport } from "../../support/archives.ts";
 import { servers } from "../../support/called-services.ts";
 import {
   addUser,
@@ -15,12 +16,15 @@ import {
   type TestTenant,
 } from "../../support/client.ts";
 import { HOSTILE_TEXTS } from "../../support/hostile.ts";
+import { forgetCells, knowThisCell, POOL, THIS_CELL } from "../../support/open-cell.ts";
 import { type Ids, type Operation, operationsOf, type Schema } from "../../support/operations.ts";
 import { openSignal } from "../../support/stream.ts";
 import { addService, deliver, received, signed, type TestService } from "../../support/webhooks.ts";
 
 let acme: TestTenant;
 let victim: TestTenant;
+/** One that is being moved. */
+let mover: TestTenant;
 let colleague: Caller;
 let reader: Caller;
 let operator: Caller;
@@ -106,6 +110,12 @@ const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
   refresh: null,
   changePassword: null,
   createInvitation: null,
+  beginImport: null,
+  importSeed: null,
+  completeImport: null,
+  putCell: null,
+  startMigration: null,
+  makeDatabasesClaimable: null,
 };
 
 interface ReadBack {
@@ -148,8 +158,14 @@ beforeAll(async () => {
   };
   doors = {
     tenant: { origin: acme.origin, token: acme.admin.token, ids },
-    platform: { origin: PLATFORM_ORIGIN, token: operator.token, ids: { tenants: victim.id } },
+    platform: {
+      origin: PLATFORM_ORIGIN,
+      token: operator.token,
+      ids: { tenants: victim.id, cells: THIS_CELL, import: await doneImport(victim.id) },
+    },
   };
+  mover = await newTenant();
+  await knowThisCell();
   operations = [];
   for (const door of ["tenant", "platform"] as const) {
     for (const operation of await operationsOf(doors[door].origin)) {
@@ -157,6 +173,9 @@ beforeAll(async () => {
     }
   }
 });
+
+// Other files of this isolate know of no cell.
+afterAll(forgetCells);
 
 /** Sends a body to an operation, signed in again where the last request ended the session. */
 async function send(at: "tenant" | "platform", operation: Operation, body: unknown) {
@@ -183,6 +202,9 @@ function bodyFor(operation: Operation): Record<string, unknown> {
     new_password: PASSWORD,
     actor_id: actor,
     user_id: acme.admin.id,
+    canary: victim.slug,
+    tenant_id: mover.id,
+    claimable: POOL,
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
@@ -191,6 +213,9 @@ function bodyFor(operation: Operation): Record<string, unknown> {
   // None of these belongs into a body without need.
   delete sample.tenant_slug;
   delete sample.invitation;
+  delete sample.region;
+  delete sample.archive;
+  if (operation.id === "importSeed") sample.tenant = { slug: unique, name: "Seeded" };
   // What the document calls a time was long ago one day.
   delete sample.timestamp;
   return sample;

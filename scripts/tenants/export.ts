@@ -1,0 +1,69 @@
+import { createWriteStream, existsSync } from "node:fs";
+import { rename } from "node:fs/promises";
+import { createInterface } from "node:readline";
+import { finished } from "node:stream/promises";
+import type { OperatorsApi } from "../lib/operators-api.ts";
+import { type Check, checkArchive } from "./archive.ts";
+import { command, UsageError } from "./command.ts";
+import { findTenant } from "./tenant.ts";
+import type { Output } from "./terminal.ts";
+
+export const exportTenant = command({
+  usage: "export SLUG --reason TEXT [--out FILE]",
+  summary: "All data of a tenant that stands still, into SLUG.ndjson; the reason stands in its log",
+  words: ["SLUG"],
+  options: { reason: { type: "string" }, out: { type: "string" } },
+  async run({ words, flags, output, api }) {
+    if (!flags.reason) throw new UsageError("It needs --reason.");
+    const { id, slug } = await findTenant(api(), words.SLUG);
+    const file = flags.out ?? `${slug}.ndjson`;
+    if (existsSync(file)) throw new Error(`There is a ${file} already; nothing was changed.`);
+    const { rows, manifest } = await download(api(), { id, reason: flags.reason, file }, output);
+    const tables = manifest?.tables.length ?? 0;
+    output.show({ file, rows, tables }, `${file}: ${rows} rows of ${tables} tables, verified.`);
+    return 0;
+  },
+});
+
+/**
+ * Takes out a tenant's data. The file has its name once it is whole and verified, line by line; until
+ * then it is `FILE.partial`, which the next try overwrites.
+ *
+ * @throws BadArchive, ApiProblem
+ */
+export async function download(
+  api: OperatorsApi,
+  wanted: { readonly id: string; readonly reason: string; readonly file: string },
+  output: Output,
+): Promise<Check> {
+  const { id, reason, file } = wanted;
+  const path = `/tenants/${id}/export?reason=${encodeURIComponent(reason)}`;
+  const archive = await api.open({ path });
+  const partial = `${file}.partial`;
+  // It holds a tenant's data: its owner alone may read it.
+  const written = createWriteStream(partial, { mode: 0o600 });
+  const check = checkArchive();
+  const progress = output.progress("Rows");
+  try {
+    for await (const line of createInterface({ input: archive, crlfDelay: Infinity })) {
+      check.take(line);
+      progress.to(check.rows);
+      if (!written.write(`${line}\n`)) await drained(written);
+    }
+    check.end();
+  } finally {
+    progress.end();
+    archive.destroy();
+    written.end();
+    await finished(written);
+  }
+  await rename(partial, file);
+  return check;
+}
+
+function drained(stream: NodeJS.WritableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.once("drain", resolve);
+    stream.once("error", reject);
+  });
+}

@@ -1,0 +1,8 @@
+import { TENANT_MIGRATIONS } from "../../src/platform/tenancy/migrations.ts";
+import { bindings } from "./worker.ts";
+
+/**
+ * The schema of the tenants that the tests make: this release's, or in the second pass of
+ * `npm run test:deep` the one before.
+ */
+export const SCHEMA = Number(bindings.TENANT_SCHEMA ?? TENANT_MIGRATIONS.length);
