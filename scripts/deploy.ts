@@ -1,13 +1,6 @@
 /**
  * Makes an environment of fleet.toml what this checkout says. Running it again changes nothing that is
- * right, so one that was interrupted is simply run again.
- *
- *   npm run deploy -- --env production [--dry-run]
- *
- * --env                which environment of fleet.toml
- * --dry-run            prints the plan and compiles every Worker; nothing is changed
- * --object-migrations  lets a deploy change what Durable Objects there are: there is no way back from it
- * --put-master-key     puts MASTER_KEY on every cell, not on new ones alone
+ * right, so one that was interrupted is simply run again. `--help` says how it is called.
  *
  *   CLOUDFLARE_API_TOKEN         a token; docs/operations.md names its permissions
  *   CLOUDFLARE_ACCOUNT_ID        the account
@@ -19,7 +12,7 @@
  *   ROWHOUSE_FLEET               another file than fleet.toml
  *   ROWHOUSE_PATIENCE            seconds that a new version may take to answer (60)
  *
- * In this order: control database, its migrations, queues, databases with a place of their own, cells,
+ * In this order: a look whether the operator is let in, control database, its migrations, queues, databases with a place of their own, cells,
  * router, first operator, smoke test through the base URL, cells made known, new databases made
  * claimable, tenants migrated. What fails up to the smoke test is rolled back, and the exit code is 1.
  */
@@ -34,6 +27,13 @@ import { siteOf } from "./lib/deploy/site.ts";
 import { toolsOf } from "./lib/deploy/tools.ts";
 import { checkoutVersion } from "./lib/deploy/version.ts";
 
+const USAGE = `Usage: npm run deploy -- --env NAME [--dry-run] [--object-migrations] [--put-master-key]
+  --env                 which environment of fleet.toml
+  --dry-run             prints the plan and compiles every Worker; nothing is changed
+  --object-migrations   lets a deploy change what Durable Objects there are: there is no way back from it
+  --put-master-key      puts MASTER_KEY on every cell, not on new ones alone
+docs/operations.md names the environment variables that are wanted.`;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -41,8 +41,13 @@ async function main(): Promise<void> {
       "dry-run": { type: "boolean" },
       "object-migrations": { type: "boolean" },
       "put-master-key": { type: "boolean" },
+      help: { type: "boolean", short: "h" },
     },
   });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
   if (!values.env) throw new Error("Say --env with an environment of fleet.toml.");
   const environment = readEnvironment(values.env);
   const site = siteOf(environment);

@@ -1,10 +1,6 @@
 /**
- * The tenant databases of an environment's cells.
- *
- *   npm run pool -- status [--env NAME] [--json]          how many there are; exit code 3: a cell runs low
- *   npm run pool -- grow N --cell NAME [--env NAME]       deploys that cell again, with N databases in all
- *   npm run pool -- grow --low [--env NAME]               each cell that runs low gets `grow_by` more
- *   npm run pool -- retired [--env NAME] [--json]         databases to delete, and the commands for it
+ * The tenant databases of an environment's cells: how many there are, more of them, and those to delete.
+ * `--help` says how it is called.
  *
  * `--env` may be left out where fleet.toml has one environment. Settings are those of scripts/deploy.ts;
  * `status` wants no token of Cloudflare's. A growth deploys what runs already, so it is refused in a
@@ -17,14 +13,19 @@ import { readDeployed } from "./lib/deploy/deployed.ts";
 import { describePlan } from "./lib/deploy/describe.ts";
 import { type Environment, readEnvironment } from "./lib/deploy/fleet.ts";
 import { makePlan } from "./lib/deploy/plan.ts";
-import { describePool, growthOf, readPool } from "./lib/deploy/pool-status.ts";
+import { describeFull, describePool, growthOf, readPool } from "./lib/deploy/pool-status.ts";
 import { describeRetired, readRetired } from "./lib/deploy/retired.ts";
 import { carryOut } from "./lib/deploy/run.ts";
 import { type Site, siteOf } from "./lib/deploy/site.ts";
 import { toolsOf } from "./lib/deploy/tools.ts";
 import { checkoutVersion } from "./lib/deploy/version.ts";
 
-const USAGE = "Usage: npm run pool -- status | grow N --cell NAME | grow --low | retired";
+const USAGE = `Usage: npm run pool -- COMMAND [--env NAME]
+  status [--json]       how many databases each cell has; exit code 3: a cell runs low
+  grow N --cell NAME    deploys that cell again, with N databases in all
+  grow --low            gives each cell that runs low more; exit code 3: one of them is full
+  retired [--json]      databases to delete, and the commands for it
+docs/operations.md names the environment variables that are wanted.`;
 /** Told apart from a failure, so that a workflow can act on it. */
 const LOW = 3;
 
@@ -34,6 +35,8 @@ interface Flags {
   readonly json: boolean;
 }
 
+type Command = (environment: Environment, site: Site) => Promise<void>;
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -42,18 +45,35 @@ async function main(): Promise<void> {
       cell: { type: "string" },
       low: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
-  const [command, number, ...rest] = positionals;
-  if (rest.length > 0) throw new Error(USAGE);
+  const [name, ...args] = positionals;
+  if (values.help || name === undefined) {
+    console.log(USAGE);
+    return;
+  }
+  const { cell, low, json } = values;
+  const command = commandOf(name, args, { cell, low, json });
   const environment = readEnvironment(values.env);
   const site = siteOf(environment);
-  const flags = { cell: values.cell, low: values.low, json: values.json };
-  if (command === "status" && number === undefined) await status(environment, site, flags);
-  else if (command === "grow") await grow(environment, site, number, flags);
-  else if (command === "retired" && number === undefined) await retired(environment, site, flags);
-  else throw new Error(USAGE);
+  await command(environment, site);
   await site.operators.close();
+}
+
+/** @throws Error with the usage, before anything is asked for that the command would need */
+function commandOf(name: string, args: readonly string[], flags: Flags): Command {
+  const [size, ...rest] = args;
+  const isNamed = size !== undefined && flags.cell !== undefined;
+  const isLow = flags.low && size === undefined && flags.cell === undefined;
+  if (name === "status" && args.length === 0) return (...at) => status(...at, flags);
+  if (name === "retired" && args.length === 0) return (...at) => retired(...at, flags);
+  if (name === "grow" && isLow) return growLow;
+  if (name === "grow" && isNamed && !flags.low && rest.length === 0) {
+    const sizes = growthOf({ cell: flags.cell, size: Number(size) });
+    return (...at) => grow(...at, sizes);
+  }
+  throw new Error(USAGE);
 }
 
 async function status(environment: Environment, site: Site, { json }: Flags): Promise<void> {
@@ -63,20 +83,21 @@ async function status(environment: Environment, site: Site, { json }: Flags): Pr
   if (pool.some(({ low }) => low)) process.exitCode = LOW;
 }
 
+async function growLow(environment: Environment, site: Site): Promise<void> {
+  const pool = await readPool(environment, site);
+  const sizes = growthOf(pool);
+  if (sizes.size > 0) await grow(environment, site, sizes);
+  else if (!pool.some(({ low }) => low)) console.log("No cell runs low.");
+  const full = describeFull(pool);
+  for (const line of full) console.error(line);
+  if (full.length > 0) process.exitCode = LOW;
+}
+
 async function grow(
   environment: Environment,
   site: Site,
-  number: string | undefined,
-  { cell, low }: Flags,
+  sizes: ReadonlyMap<string, number>,
 ): Promise<void> {
-  const named = number !== undefined && cell !== undefined;
-  if (low === named || (low && (number !== undefined || cell !== undefined)))
-    throw new Error(USAGE);
-  const sizes = growthOf(low ? await readPool(environment, site) : { cell, size: Number(number) });
-  if (sizes.size === 0) {
-    console.log("No cell runs low.");
-    return;
-  }
   const tools = toolsOf();
   const plan = makePlan(environment, await readDeployed(tools.api, environment), {
     version: checkoutVersion(),

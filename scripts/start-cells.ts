@@ -8,6 +8,7 @@
  *   PORT               port to serve on (8787)
  *   ROWHOUSE_STATE     directory of the local databases (.rowhouse/cells)
  *   ROWHOUSE_DEV_VARS  file of the local secrets (.dev.vars)
+ *   ROWHOUSE_DOWN      a cell that shall be down, `eu` or `us`, to see what its outage does (none)
  */
 import { join, relative } from "node:path";
 import { startCronClock } from "./lib/cron-clock.ts";
@@ -31,7 +32,8 @@ async function start(): Promise<string> {
   await requireFree(port);
   const devVars = devVarsFile();
   ensureDevVars(devVars);
-  const { configs, pool } = writeLocalCells(join(state, "configs"), port, devVars);
+  const down = cellThatIsDown();
+  const { configs, pool } = writeLocalCells(state, port, devVars, down);
   const { persistTo, env } = localHome(state);
   const local = ["--local", "--persist-to", persistTo, "--config", configs[1] as string];
 
@@ -41,12 +43,19 @@ async function start(): Promise<string> {
 
   console.log("Starting a router and two cells …");
   const server = await startDevServer({ port, configs, persistTo, env, onLine: console.log });
-  await seedCells(port, pool);
+  await seedCells(port, pool, down);
   const stopClock = startCronClock(port, readConfig().triggers?.crons ?? [], console.log);
   console.log(welcome(port, relative(process.cwd(), state)));
   const reason = await server.ended;
   stopClock();
   return reason;
+}
+
+/** @throws Error for a name that no cell has: nothing would be down, and nobody would know why */
+function cellThatIsDown(): string | undefined {
+  const name = process.env.ROWHOUSE_DOWN || undefined;
+  if (!name || LOCAL_CELLS.some((cell) => cell.name === name)) return name;
+  throw new Error(`ROWHOUSE_DOWN names no cell: ${name}.`);
 }
 
 function welcome(port: number, state: string): string {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import { Origins } from "./platform/http/origins.ts";
 import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
 import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
@@ -9,10 +10,6 @@ import type { LiveStream } from "./platform/stream/live-stream.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
-
-/** An origin as browsers spell it: scheme, host, port if it is not the scheme's own. */
-const isOrigin = (text: string) =>
-  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 /** A setting that is written as JSON. */
 function json<T>(schema: z.ZodType<T>, fallback: T) {
@@ -64,19 +61,7 @@ const Vars = z
     /** log2 of scrypt's N. OWASP's figure; less is refused outside tests. */
     PASSWORD_SCRYPT_LN: integer(14, 4, 17),
     /** Origins that browsers may call from, separated by commas. */
-    CORS_ORIGINS: z
-      .string()
-      .default("")
-      .transform((text, ctx) => {
-        const origins = text.split(",").flatMap((part) => part.trim() || []);
-        // Compared letter by letter with what browsers send, so a slash too many would match nobody.
-        origins.forEach((origin, index) => {
-          if (!isOrigin(origin)) {
-            ctx.addIssue(`entry ${index + 1} is no origin such as https://app.example.com`);
-          }
-        });
-        return origins;
-      }),
+    CORS_ORIGINS: Origins,
     /** Largest JSON body in bytes. */
     MAX_BODY_BYTES: integer(1_048_576, 1_024, 10_485_760),
     /** Days that the payloads and attempts of webhooks are kept ... */

@@ -1,7 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { createApp } from "./app.ts";
 import type { Bindings } from "./env.ts";
-import { type CellDoor, comingBy, type DoorProps } from "./platform/cells/cell-door.ts";
+import {
+  type CellDoor,
+  comingBy,
+  type DoorProps,
+  requireSettings,
+} from "./platform/cells/cell-door.ts";
 import { consume } from "./platform/jobs/consume.ts";
 import { runSchedules } from "./platform/jobs/schedules.ts";
 import type { TenantRoute } from "./platform/tenancy/index.ts";
@@ -23,6 +28,7 @@ export class TenantDoor extends WorkerEntrypoint<Bindings, DoorProps> {
 /** What the router's binding for this cell leads to. */
 export class Cell extends WorkerEntrypoint<Bindings> implements CellDoor {
   async door(route: TenantRoute | null) {
+    requireSettings(this.env);
     const doors = this.ctx.exports as unknown as Doors;
     return route ? doors.TenantDoor({ props: { route } }) : doors.default({});
   }

@@ -21,7 +21,7 @@ import {
   migrationSchedules,
   migrationsRouter,
 } from "./features/migrations/index.ts";
-import { purgeRouter, purgeTenants } from "./features/purge/index.ts";
+import { purgeJobs, purgeRouter, purgeSchedules } from "./features/purge/index.ts";
 import { registrationRouter, seedTenant } from "./features/registration/index.ts";
 import { rulesRouter } from "./features/rules/index.ts";
 import { servicesRouter } from "./features/services/index.ts";
@@ -94,7 +94,7 @@ export const schedules: readonly Schedule[] = [
     run: (ctx) => resumeProvisioning(ctx, seedTenant),
   },
   { name: "tenants.sync_state", cron: "* * * * *", run: syncStates },
-  { name: "tenants.purge", cron: "* * * * *", run: purgeTenants },
+  ...purgeSchedules,
   ...migrationSchedules,
   { name: "jobs.prune", cron: "0 * * * *", run: pruneRuns },
   ...roundSchedules,
@@ -120,5 +120,6 @@ export const queueJobs: readonly QueueJob[] = [
   ...signalJobs,
   ...decayJobs,
   ...migrationJobs,
+  ...purgeJobs,
   ...roundJobs(chores),
 ];

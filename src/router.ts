@@ -5,7 +5,8 @@ import { asShown, withoutOwn } from "./platform/cells/own-headers.ts";
 import { type RouterBindings, routerSettingsOf } from "./platform/cells/router-env.ts";
 import { turnAway } from "./platform/cells/turn-away.ts";
 import { problemFor } from "./platform/http/errors.ts";
-import { securityHeaders } from "./platform/http/headers.ts";
+import { crossOrigin, securityHeaders } from "./platform/http/headers.ts";
+import { httpsOnly } from "./platform/http/https-only.ts";
 import { createLogger, type Logger } from "./platform/observe/logger.ts";
 import { createMeter } from "./platform/observe/meter.ts";
 import { requestIdOf } from "./platform/observe/request-id.ts";
@@ -38,9 +39,13 @@ app.onError((error, c) => {
 
 /** An answer of a cell's stays as it is; the router's own get what a cell's have. */
 const secure = securityHeaders();
+const crossing = crossOrigin<RouterEnv>((c) => routerSettingsOf(c.env).CORS_ORIGINS);
+const answered = async () => {};
 app.use(async (c, next) => {
   await next();
-  if (c.error) await secure(c as unknown as Context, async () => {});
+  if (!c.error && c.get("handed")) return;
+  await secure(c as unknown as Context, answered);
+  c.header("x-request-id", c.get("requestId"));
 });
 
 app.use(async (c, next) => {
@@ -64,13 +69,27 @@ app.use(async (c, next) => {
   });
 });
 
+app.use(httpsOnly<RouterEnv>((c) => routerSettingsOf(c.env).BASE_URL));
+
+app.use(async (c, next) => {
+  await next();
+  // A preflight has an answer of its own. Without it pages would not even hear that a cell is down.
+  const preflight = c.error && (await crossing(c, answered));
+  if (preflight) c.res = preflight;
+});
+
 app.all("*", async (c) => {
   const { env } = c;
   const { log, registry, requestId } = c.var;
   const way = await wayOf(c);
   const headers = withoutOwn(c.req.raw.headers);
   headers.set("x-request-id", requestId);
-  const handed = await handOver({ env, registry, log }, way, await hold(c.req.raw), headers);
+  const handed = await handOver(
+    { env, registry, log },
+    way,
+    await hold(c.req.raw, way.route ? "tenant" : "platform"),
+    headers,
+  );
   c.set("handed", handed);
   return asShown(handed.answer);
 });

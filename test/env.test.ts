@@ -32,8 +32,28 @@ describe("settings", () => {
       REGISTRATIONS_PER_IP_PER_DAY: 5,
       REGISTRATIONS_PER_DAY: 200,
       PLANS: {
-        standard: { tenant: perMinute(600), user: perMinute(300), webhooks: perMinute(3_000) },
-        business: { tenant: perMinute(6_000), user: perMinute(3_000), webhooks: perMinute(30_000) },
+        standard: {
+          tenant: perMinute(600),
+          user: perMinute(300),
+          webhooks: perMinute(3_000),
+          quotas: {
+            users: 100,
+            services: 25,
+            events_per_month: 1_000_000,
+            storage_bytes: 2_000_000_000,
+          },
+        },
+        business: {
+          tenant: perMinute(6_000),
+          user: perMinute(3_000),
+          webhooks: perMinute(30_000),
+          quotas: {
+            users: 2_000,
+            services: 250,
+            events_per_month: 20_000_000,
+            storage_bytes: 8_000_000_000,
+          },
+        },
       },
       ANONYMOUS_PER_MINUTE: 120,
       SIGN_INS_PER_MINUTE: 20,
@@ -49,6 +69,7 @@ describe("settings", () => {
       WEBHOOK_PAYLOAD_DAYS: 30,
       WEBHOOK_EVENT_DAYS: 400,
       EVENT_DAYS: 400,
+      PURGE_GRACE_DAYS: 30,
       STREAMS_PER_USER: 10,
       STREAMS_PER_TENANT: 500,
       LOG_LEVEL: "info",

@@ -6,7 +6,7 @@ import { type Environment, routerCounter } from "./deploy/fleet.ts";
 import { routerName, workerName } from "./deploy/names.ts";
 import { ROOT } from "./paths.ts";
 import { keepConfig, readConfig, readVersion, type WranglerConfig } from "./render-config.ts";
-import { renderRouter } from "./render-router.ts";
+import { renderRouter, routerVars } from "./render-router.ts";
 
 /** Databases in the pool of each cell: starting thousands takes long, and here they are for looking. */
 const POOL = 20;
@@ -31,17 +31,28 @@ export interface LocalCells {
   readonly pool: number;
 }
 
+/** The config of a cell of `npm run start:cells` that keeps its state there. */
+export function localCellConfig(state: string, cell: string): string {
+  return join(state, "configs", cell, "wrangler.jsonc");
+}
+
 /**
- * Writes the configs of a router and two cells as a deploy renders them, below a directory of their own.
+ * Writes the configs of a router and two cells as a deploy renders them, below the state.
  * Only the cells are given the secrets; the router has none.
  *
  * @param devVars file of the secrets and settings that `npm start` has, too
+ * @param down name of a cell that shall refuse to serve, as one whose secret was forgotten does
  */
-export function writeLocalCells(directory: string, port: number, devVars: string): LocalCells {
+export function writeLocalCells(
+  state: string,
+  port: number,
+  devVars: string,
+  down?: string,
+): LocalCells {
   const source = readConfig();
   const version = readVersion();
   const environment = localEnvironment(port);
-  const fileOf = (name: string) => join(directory, name, "wrangler.jsonc");
+  const fileOf = (name: string) => localCellConfig(state, name);
 
   const cells = environment.cells.map((cell) => {
     const file = fileOf(cell.name);
@@ -49,7 +60,7 @@ export function writeLocalCells(directory: string, port: number, devVars: string
     const to = { from: ROOT, to: dirname(file) };
     const config = cellConfig(source, environment, plan, NOTHING_DEPLOYED, version, to);
     keepConfig(file, locally(config));
-    keepSecrets(join(dirname(file), ".dev.vars"), devVars);
+    keepSecrets(join(dirname(file), ".dev.vars"), devVars, cell.name !== down);
     return { name: cell.name, worker: workerName(environment, cell), file };
   });
   const file = fileOf("router");
@@ -59,7 +70,7 @@ export function writeLocalCells(directory: string, port: number, devVars: string
       name: routerName(environment),
       cells,
       homeCell: environment.home_cell,
-      vars: { BASE_URL: environment.base_url, VERSION: version },
+      vars: routerVars(source, environment, version),
       control: controlEntry(environment, NOTHING_DEPLOYED),
       guard: routerCounter(environment),
     },
@@ -115,10 +126,13 @@ function withClocks(
 
 /** Variables in such a file outweigh those of the config, and these the config says better. */
 const OF_THE_CONFIG = /^(BASE_URL|CELL)=/;
+const MASTER_KEY = /^MASTER_KEY=/;
 
-function keepSecrets(file: string, devVars: string): void {
+function keepSecrets(file: string, devVars: string, withKey: boolean): void {
   const lines = readFileSync(devVars, "utf8").split("\n");
-  const kept = lines.filter((line) => !OF_THE_CONFIG.test(line));
+  const kept = lines.filter(
+    (line) => !OF_THE_CONFIG.test(line) && (withKey || !MASTER_KEY.test(line)),
+  );
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, kept.join("\n"), { mode: 0o600 });
 }

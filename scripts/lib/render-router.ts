@@ -1,5 +1,6 @@
 import { relative, resolve } from "node:path";
 import { CELL_ENTRYPOINT, cellBinding } from "../../src/platform/cells/binding.ts";
+import type { Environment } from "./deploy/fleet.ts";
 import type { D1Entry } from "./pool.ts";
 import type { WranglerConfig } from "./render-config.ts";
 
@@ -12,7 +13,7 @@ export interface RouterPlan {
   /** Name of the cell that serves the platform's door. */
   readonly homeCell: string;
   /** Its variables, `BASE_URL` and `VERSION` among them. It is given no secret. */
-  readonly vars: Readonly<Record<string, string>>;
+  readonly vars: Readonly<Record<string, unknown>>;
   /** Routes as wrangler takes them: the base domain and everything below it. None for local runs. */
   readonly routes?: readonly Readonly<Record<string, string>>[];
   /** The control database, as a cell's config has it: `CONTROL_DB`, with its name or id. */
@@ -30,6 +31,27 @@ const SHARED = [
   "observability",
   "limits",
 ] as const;
+
+/** Settings of the cells that the router goes by as well. */
+const OF_CELLS = ["CORS_ORIGINS", "LOG_LEVEL"];
+
+/**
+ * The router's variables.
+ *
+ * @param config `wrangler.toml` as it was read
+ */
+export function routerVars(
+  config: WranglerConfig,
+  environment: Pick<Environment, "base_url" | "vars">,
+  version: string,
+): Record<string, unknown> {
+  const all = Object.entries({ ...config.vars, ...environment.vars });
+  return {
+    ...Object.fromEntries(all.filter(([name]) => OF_CELLS.includes(name))),
+    BASE_URL: environment.base_url,
+    VERSION: version,
+  };
+}
 
 /** Export by which the source is known, relative to the checkout's root. */
 const ENTRY = "src/router.ts";

@@ -21,6 +21,7 @@ type Line =
   | { readonly table: string; readonly row: readonly unknown[] }
   | Sum
   | { readonly manifest: Manifest }
+  | { readonly next: string }
   | { readonly error: { readonly detail: string; readonly request_id?: string } };
 
 /** An archive that is not whole, in a person's words. */
@@ -80,6 +81,7 @@ export function checkArchive(): Check {
       at += 1;
       const line = parsed(text, at);
       if ("error" in line) throw new BadArchive(brokenOff(line.error));
+      if ("next" in line) throw new BadArchive("The archive was cut off: it goes on elsewhere.");
       if (manifest) throw new BadArchive(`Line ${at} comes after the manifest.`);
       if ((at === 1) !== "header" in line) throw new BadArchive("An archive begins with a header.");
       if ("header" in line) header = line.header;
@@ -100,6 +102,11 @@ export function checkArchive(): Check {
       return manifest;
     },
   };
+}
+
+/** What a large export goes on with, if this is the line that says so. It is no part of the archive. */
+export function nextIn(line: string): string | undefined {
+  return line.startsWith('{"next"') ? (JSON.parse(line) as { next: string }).next : undefined;
 }
 
 function parsed(text: string, at: number): Line {

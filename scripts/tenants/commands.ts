@@ -1,4 +1,4 @@
-import type { Command } from "./command.ts";
+import { type Command, UsageError } from "./command.ts";
 import { create } from "./create.ts";
 import { exec } from "./exec.ts";
 import { exportTenant } from "./export.ts";
@@ -11,7 +11,7 @@ import { show } from "./show.ts";
 import { activate, deactivate, suspend } from "./states.ts";
 
 /** All commands by name, in the order in which a tenant meets them. */
-export const COMMANDS: Readonly<Record<string, Command>> = {
+const COMMANDS: Readonly<Record<string, Command>> = {
   list,
   create,
   show,
@@ -26,10 +26,19 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
 };
 
-/** What there is, or what one command takes. */
-export function help(name = ""): string {
-  const one = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (one) return `npm run tenants -- ${one.usage}\n\n${one.summary}.`;
+/** @throws UsageError when there is none of this name */
+export function commandOf(name: string): Command {
+  const found = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (!found) throw new UsageError(`There is no command "${name}".\n\n${help()}`);
+  return found;
+}
+
+/** What there is, or what one command takes. @throws UsageError when there is none of this name */
+export function help(name?: string): string {
+  if (name !== undefined) {
+    const { usage, summary } = commandOf(name);
+    return `npm run tenants -- ${usage}\n\n${summary}.`;
+  }
   const lines = Object.values(COMMANDS).map(({ usage, summary }) => `  ${usage}\n      ${summary}`);
   return [
     "npm run tenants -- COMMAND",

@@ -1,61 +1,77 @@
 import { readFile, stat } from "node:fs/promises";
 import type { OperatorsApi } from "../lib/operators-api.ts";
-import { type Check, checkArchive } from "./archive.ts";
+import { type Check, checkArchive, type Header } from "./archive.ts";
 import { command, UsageError } from "./command.ts";
-import { digestOf, linesOf, partsOf } from "./parts.ts";
+import { linesOf } from "./lines.ts";
+import { abandonOpen, type Import, noneOpen, openImport, whileOpen } from "./open-import.ts";
+import { digestOf, partsOf } from "./parts.ts";
 import type { Tenant } from "./tenant.ts";
 import type { Output } from "./terminal.ts";
 
-/** An import, as the operators' API shows it. */
-export interface Import {
-  readonly id: string;
-  readonly tenant_id: string;
-  readonly kind: "new" | "move";
-  readonly parts: number;
-  readonly rows: number;
-  readonly cell: string;
-}
+/** How a person goes on with an import that is open. */
+const WAYS = "--resume goes on, --abandon gives it up.";
 
 export const importTenant = command({
-  usage: "import FILE [--move] [--region eu|us] [--resume | --abandon]",
+  usage: "import FILE [--move] [--region eu|us] [--pages N] [--resume | --abandon]",
   summary:
     "A tenant from an archive or from the seeds' JSON form; --move takes one that is here to a fresh database",
   words: ["FILE"],
   options: {
     move: { type: "boolean" },
     region: { type: "string" },
+    pages: { type: "string" },
     resume: { type: "boolean" },
     abandon: { type: "boolean" },
   },
   async run({ words: { FILE: file }, flags, output, api }) {
     if (flags.resume && flags.abandon)
       throw new UsageError("--resume and --abandon exclude each other.");
-    if (!(await isArchive(file))) return importSeed(api(), file, output);
-    const check = await verified(file, output);
-    const { header } = check;
-    if (!flags.move && !flags.resume && !flags.abandon) await requireStranger(api(), check);
-    const place = flags.region === undefined ? {} : { region: flags.region };
-    const begun = await api().call<Import>({
-      method: "POST",
-      path: "/tenants/imports",
-      body: { archive: header, ...place },
-    });
-    if (flags.abandon) return abandon(api(), begun, output);
-    if (begun.parts > 0 && !flags.resume) {
-      throw new Error(
-        `An import of this tenant is open, with ${begun.parts} parts taken in: --resume goes on, --abandon gives it up.`,
-      );
+    const header = await headerOf(file);
+    if (!header) {
+      if (flags.move || flags.resume || flags.abandon) {
+        throw new Error(`${file} is no archive: it does not begin with a header.`);
+      }
+      return importSeed(api(), file, output);
     }
-    const done = await upload(api(), { file, begun, check }, output);
-    output.show(done, `${header?.tenant.slug} lives in cell ${done.cell} now: ${done.rows} rows.`);
+    const { id, slug } = header.tenant;
+    // Who wants out needs no whole archive.
+    if (flags.abandon) {
+      const { id: abandoned } = await abandonOpen(api(), header.tenant);
+      output.show({ abandoned }, `${abandoned} is abandoned.`);
+      return 0;
+    }
+    const check = await verified(file, output);
+    const before = await openImport(api(), id);
+    if (before && !flags.resume) {
+      throw new Error(`An import of ${slug} is open, with ${before.parts} parts taken in: ${WAYS}`);
+    }
+    if (!before && flags.resume) throw noneOpen(slug);
+    if (!before && !flags.move) await requireStranger(api(), check);
+    const begun = before ?? (await begin(api(), header, flags.region));
+    const { pages } = flags;
+    const sent = { file, begun, check, ...(pages === undefined ? {} : { pages }) };
+    const done = await whileOpen(api(), { begun, isOwn: !before, ways: WAYS }, () =>
+      upload(api(), sent, output),
+    );
+    output.show(done, `${slug} lives in cell ${done.cell} now: ${done.rows} rows.`);
     return 0;
   },
 });
 
-/** Whether it is lines that begin with a header; anything else has to be the seeds' form. */
-async function isArchive(file: string): Promise<boolean> {
-  for await (const line of linesOf(file)) return line.startsWith('{"header"');
+/** The header of an archive; none where it has to be the seeds' form. @throws BadArchive */
+async function headerOf(file: string): Promise<Header | undefined> {
+  for await (const line of linesOf(file)) {
+    if (!line.startsWith('{"header"')) return undefined;
+    const check = checkArchive();
+    check.take(line);
+    return check.header;
+  }
   throw new Error(`${file} is empty.`);
+}
+
+function begin(api: OperatorsApi, archive: Header, region: string | undefined): Promise<Import> {
+  const body = { archive, ...(region === undefined ? {} : { region }) };
+  return api.call<Import>({ method: "POST", path: "/tenants/imports", body });
 }
 
 /** Nothing is begun with a file that is not whole. @throws BadArchive */
@@ -88,7 +104,7 @@ async function requireStranger(api: OperatorsApi, { header }: Check): Promise<vo
 /** Sends what was not taken in yet, and has the whole compared with its manifest. */
 export async function upload(
   api: OperatorsApi,
-  { file, begun, check }: { file: string; begun: Import; check: Check },
+  { file, begun, check, pages }: { file: string; begun: Import; check: Check; pages?: string },
   output: Output,
 ): Promise<Import> {
   const base = `/tenants/${begun.tenant_id}/imports/${begun.id}`;
@@ -111,13 +127,26 @@ export async function upload(
   } finally {
     progress.end();
   }
-  return api.call<Import>({ method: "POST", path: `${base}/complete`, body: check.manifest });
+  return completed(api, `${base}/complete${pages ? `?pages=${pages}` : ""}`, check, output);
 }
 
-async function abandon(api: OperatorsApi, begun: Import, output: Output): Promise<number> {
-  await api.call({ method: "DELETE", path: `/tenants/${begun.tenant_id}/imports/${begun.id}` });
-  output.show({ abandoned: begun.id }, `${begun.id} is abandoned.`);
-  return 0;
+/** Asks until every row has been compared: a request compares as many as it may. */
+async function completed(
+  api: OperatorsApi,
+  path: string,
+  { manifest }: Check,
+  output: Output,
+): Promise<Import> {
+  const progress = output.progress("Compared rows");
+  try {
+    for (;;) {
+      const shown = await api.call<Import>({ method: "POST", path, body: manifest });
+      if (shown.state === "done") return shown;
+      progress.to(shown.rows_verified, shown.rows);
+    }
+  } finally {
+    progress.end();
+  }
 }
 
 async function importSeed(api: OperatorsApi, file: string, output: Output): Promise<number> {

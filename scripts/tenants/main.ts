@@ -1,5 +1,5 @@
 import { UsageError } from "./command.ts";
-import { COMMANDS, help } from "./commands.ts";
+import { commandOf, help } from "./commands.ts";
 import type { Terminal } from "./terminal.ts";
 
 /**
@@ -17,11 +17,16 @@ export async function main(
       terminal.output.write(`${help(args[0])}\n`);
       return 0;
     }
-    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-    if (!command) throw new UsageError(`There is no command "${name}".\n\n${help()}`);
-    return await command.run(args, terminal, env);
+    return await commandOf(name).run(args, terminal, env);
   } catch (error) {
-    terminal.errors.write(`${(error as Error).message}\n`);
+    terminal.errors.write(`${sentenceOf(error as NodeJS.ErrnoException)}\n`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+/** What went wrong, and what helps where that is known. */
+function sentenceOf({ message, code, path }: NodeJS.ErrnoException): string {
+  if (code === "ENOENT" && path !== undefined) return `There is no ${path}.`;
+  if (code !== "ECONNREFUSED") return message;
+  return `${message}\nROWHOUSE_URL names where Rowhouse is; \`npm start\` starts it on this machine.`;
 }

@@ -87,6 +87,7 @@ async function watched(api: OperatorsApi, { id }: Run, output: Output): Promise<
 
 function textOf({ id, state, canary, schema_version, totals, failures }: RunDetails): string {
   const { pending, done, failed } = totals;
+  if (pending + done + failed === 0) return `Nobody is behind schema ${schema_version}.`;
   const said =
     state === "halted"
       ? `${id} stopped at its canary ${canary}; ${pending} tenants were not touched.`

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { linesOf } from "./lines.ts";
 
 /**
  * Bytes of a part. It decides which lines a part has, so an import that goes on must find it as it
@@ -13,11 +12,6 @@ export interface Part {
   /** From 1. */
   readonly number: number;
   readonly bytes: Buffer;
-}
-
-/** The lines of a file, one at a time. */
-export function linesOf(file: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(file), crlfDelay: Infinity });
 }
 
 /** The lines between an archive's header and its manifest, in parts. A long line is one by itself. */

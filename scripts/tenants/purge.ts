@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { OperatorsApi } from "../lib/operators-api.ts";
 import { command, UsageError } from "./command.ts";
 import { findTenant, type Tenant } from "./tenant.ts";
-import { ask, canAsk } from "./terminal.ts";
+import { ask, canAsk, type Output } from "./terminal.ts";
 
 /** How often it is looked whether all is erased, in ms. */
 const LOOK_MS = 2_000;
@@ -31,7 +31,7 @@ export const purge = command({
       path: `/tenants/${tenant.id}/purge`,
       body: { slug: spelled },
     });
-    const now = flags.wait ? await whenPurged(api(), begun) : begun;
+    const now = flags.wait ? await whenPurged(api(), begun, output) : begun;
     output.show(
       now,
       now.state === "purged"
@@ -42,11 +42,24 @@ export const purge = command({
   },
 });
 
-async function whenPurged(api: OperatorsApi, begun: Tenant): Promise<Tenant> {
+/** Its cell's schedule erases a part each minute; how much is left, nobody counts. */
+export async function whenPurged(
+  api: Pick<OperatorsApi, "call">,
+  begun: Tenant,
+  output: Pick<Output, "progress">,
+  lookMs = LOOK_MS,
+): Promise<Tenant> {
+  const progress = output.progress(`Erasing ${begun.slug}, a part each minute; seconds`);
+  const since = Date.now();
   let tenant = begun;
-  while (tenant.state === "purging") {
-    await pause(LOOK_MS);
-    tenant = await api.call<Tenant>({ path: `/tenants/${begun.id}` });
+  try {
+    while (tenant.state === "purging") {
+      progress.to(Math.round((Date.now() - since) / 1_000));
+      await pause(lookMs);
+      tenant = await api.call<Tenant>({ path: `/tenants/${begun.id}` });
+    }
+  } finally {
+    progress.end();
   }
   return tenant;
 }

@@ -14,7 +14,7 @@ export const activate = moving("activate", "Open a tenant's door again", (id) =>
 
 export const deactivate = moving(
   "deactivate",
-  "Close a tenant for good; its data is kept through the grace period",
+  "Close a tenant's door; `activate` opens it again within the grace period, and its data is kept",
   (id) => ({ method: "DELETE", path: `/tenants/${id}` }),
 );
 

@@ -82,6 +82,7 @@ export const ARCHIVE_FIXTURES: Readonly<Record<string, Fixture>> = {
       },
     }),
   },
+  "GET /api/v1/tenants/{id}/imports": anImport("done"),
   "GET /api/v1/tenants/{id}/imports/{import}": anImport("done"),
   "PUT /api/v1/tenants/{id}/imports/{import}/parts/{part}": anImport("receiving", {
     raw: { text: LINES, headers: { "content-type": NDJSON, "content-digest": DIGEST } },

@@ -42,4 +42,5 @@ export const MIGRATION_FIXTURES: Readonly<Record<string, Fixture>> = {
   },
   "GET /api/v1/migrations/{id}": oneRun,
   "POST /api/v1/migrations/{id}/resume": oneRun,
+  "POST /api/v1/migrations/{id}/cancel": oneRun,
 };

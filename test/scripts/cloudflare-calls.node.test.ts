@@ -2,10 +2,12 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type Cloudflare, cloudflare } from "../../scripts/lib/deploy/cloudflare.ts";
+import { type Cloudflare, cloudflare, LARGEST_PAGE } from "../../scripts/lib/deploy/cloudflare.ts";
 
 /** An answer, or nothing: the line breaks. */
-type Planned = { status: number; result?: unknown; retryAfter?: string; code?: number } | undefined;
+type Planned =
+  | { status: number; result?: unknown; retryAfter?: string; code?: number; total?: number }
+  | undefined;
 
 let server: Server;
 let plan: Planned[];
@@ -21,10 +23,11 @@ beforeEach(async () => {
     seen.push({ call: `${method} ${url}`, authorization: headers.authorization, body });
     const next = plan.shift();
     if (!next) return void response.destroy();
-    const { status, result, retryAfter, code } = next;
+    const { status, result, retryAfter, code, total } = next;
     const errors = code === undefined ? [] : [{ code, message: "No." }];
     response.writeHead(status, retryAfter === undefined ? {} : { "retry-after": retryAfter });
-    response.end(JSON.stringify({ success: status === 200, errors, result }));
+    const result_info = total === undefined ? undefined : { total_count: total };
+    response.end(JSON.stringify({ success: status === 200, errors, result, result_info }));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -94,10 +97,29 @@ describe("calls of Cloudflare's API", () => {
       { status: 200, result: full },
       { status: 200, result: [] },
     ];
-    expect(await api.list("/d1/database")).toHaveLength(2_000);
+    expect(await api.list("/d1/database", LARGEST_PAGE)).toHaveLength(2_000);
     expect(seen.map(({ call }) => call)).toEqual(
       [1, 2, 3].map((page) => `GET /v4/accounts/account/d1/database?page=${page}&per_page=1000`),
     );
+  });
+
+  it("read a list whose pages Cloudflare measures until all are there that it counts", async () => {
+    plan = [
+      { status: 200, result: [1, 2], total: 3 },
+      { status: 200, result: [3], total: 3 },
+    ];
+    expect(await api.list("/queues")).toEqual([1, 2, 3]);
+    expect(seen.map(({ call }) => call)).toEqual(
+      [1, 2].map((page) => `GET /v4/accounts/account/queues?page=${page}`),
+    );
+    // One went while they were read: an empty page is the end, and so is one without a count.
+    plan = [
+      { status: 200, result: [1, 2], total: 3 },
+      { status: 200, result: [], total: 3 },
+    ];
+    expect(await api.list("/queues")).toEqual([1, 2]);
+    plan = [{ status: 200, result: [1, 2] }];
+    expect(await api.list("/queues")).toEqual([1, 2]);
   });
 
   it("want a token and an account", () => {

@@ -17,6 +17,7 @@ import {
   OPERATOR,
   type Running,
 } from "../support/cloudflare/deploys.ts";
+import { NEWEST, type OlderTenants, olderTenants } from "../support/cloudflare/older-tenants.ts";
 import { type StandIn, startStandIn } from "../support/cloudflare/stand-in.ts";
 
 const HOST = "rowhouse.example";
@@ -62,11 +63,13 @@ function masterKey(): string {
 
 let cloudflare: StandIn;
 let deploys: Deploys;
+let tenants: OlderTenants;
 let before: Map<string, string>;
 
 beforeAll(async () => {
   cloudflare = await startStandIn([HOST], records);
   deploys = deploysTo(cloudflare, HOST, fleet());
+  tenants = olderTenants(cloudflare, "rowhouse");
 });
 
 beforeEach(() => {
@@ -110,6 +113,22 @@ const makeTenant = (slug: string, region?: string) =>
       admin_last_name: "Admin",
     },
   });
+
+const live = () =>
+  [...cloudflare.account.scripts.values()].map((script) => liveVersion(script)?.id);
+
+/** What became of tenants' migrations, in order, from the platform's log. */
+async function migrated(after: number): Promise<string[]> {
+  const rows = await tenants.control(
+    `SELECT action, slug FROM audit_log LEFT JOIN tenants ON tenants.id = target
+    WHERE seq > ${after} AND (action LIKE 'tenant.migrat%' OR action LIKE 'migration.%')
+    AND action NOT IN ('migration.claimed', 'migration.tenant_begun') ORDER BY seq`,
+  );
+  return rows.map(({ action, slug }) => (slug ? `${action} ${slug}` : `${action}`));
+}
+
+const newestEntry = async () =>
+  Number((await tenants.control("SELECT max(seq) AS seq FROM audit_log"))[0]?.seq);
 
 /** Lets a script run up to a change, and kills it there; nobody hears whether the change was made. */
 async function interrupt(
@@ -184,7 +203,13 @@ describe("docs/operations.md, followed line by line", { timeout: TIMEOUT_MS }, (
 });
 
 describe("a second deploy", { timeout: TIMEOUT_MS }, () => {
+  let begun: number;
+
   it("makes nothing that is there", async () => {
+    await makeTenant("second");
+    await tenants.setBack("second");
+    await tenants.setBack("acme");
+    begun = await newestEntry();
     const databases = cloudflare.account.databases.length;
     const since = cloudflare.calls.length;
     const { status, output } = await deploys.deploy().ended;
@@ -197,19 +222,63 @@ describe("a second deploy", { timeout: TIMEOUT_MS }, () => {
     );
     expect(made).toEqual([]);
   });
+
+  it("brings tenants to its schema, the canary first", async () => {
+    expect(await migrated(begun)).toEqual([
+      "migration.started",
+      "tenant.migrated acme",
+      "migration.canary_passed",
+      "tenant.migrated second",
+      "migration.finished",
+    ]);
+    expect(await tenants.schemas()).toEqual([
+      ["acme", NEWEST, NEWEST],
+      ["second", NEWEST, NEWEST],
+    ]);
+  });
+});
+
+describe("SQL at one tenant", { timeout: TIMEOUT_MS }, () => {
+  it("is run in its database alone, and its log says so", async () => {
+    const sql = "UPDATE users SET first_name = 'Augusta'; SELECT first_name FROM users";
+    const why = ["--reason", "Ticket 4711"];
+    const exec = ["exec", "acme", sql, "--remote", "--env", "production", ...why];
+    const { status, output } = await deploys.tenants(...exec).ended;
+    expect([status, output]).toEqual([0, "1 rows changed.\n\nfirst_name\nAugusta\n"]);
+    const [entry, ...others] = await tenants.ask(
+      "acme",
+      `SELECT principal, target, data FROM audit_log JOIN audit_private ON audit_id = audit_log.id
+      WHERE action = 'sql.executed'`,
+    );
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({ principal: "job:tenants-cli" });
+    expect(JSON.parse(`${entry?.data}`)).toMatchObject({ reason: "Ticket 4711", sql });
+    const names = "SELECT first_name FROM users";
+    expect(await tenants.ask("acme", names)).toEqual([{ first_name: "Augusta" }]);
+    expect(await tenants.ask("second", names)).toEqual([{ first_name: "Ada" }]);
+  });
 });
 
 describe("a deploy that does not work", { timeout: TIMEOUT_MS }, () => {
   it("is rolled back, and says so", async () => {
-    const good = [...cloudflare.account.scripts.values()].map((script) => liveVersion(script)?.id);
+    const good = live();
     deploys.write(fleet({ vars: 'REGISTRATION = "sesame"' }));
     const { status, output } = await deploys.deploy().ended;
     expect(status, output).toBe(1);
     expect(output).toMatch(/Rolling rowhouse-main back/);
-    const now = [...cloudflare.account.scripts.values()].map((script) => liveVersion(script)?.id);
-    expect(now).toEqual(good);
+    expect(live()).toEqual(good);
     expect((await visit(cloudflare, `acme.${HOST}`, "/ready")).status).toBe(200);
     deploys.write(fleet());
+  });
+
+  it("is refused before it begins where the operator is not let in", async () => {
+    const since = cloudflare.calls.length;
+    deploys.set("ROWHOUSE_OPERATOR_PASSWORD", "not-the-right-passphrase");
+    const { status, output } = await deploys.deploy().ended;
+    deploys.set("ROWHOUSE_OPERATOR_PASSWORD", OPERATOR.password);
+    expect(status, output).toBe(1);
+    expect(output).toMatch(/Nothing was changed\.\nThe operator of \w+ is refused: 401 /);
+    expect(changesFrom(since)).toEqual([]);
   });
 });
 
@@ -219,7 +288,6 @@ describe("a pool that grows", { timeout: TIMEOUT_MS }, () => {
     // The first that is done when the smoke test has passed.
     await interrupt(grow, /^PUT .*\/d1\/database\/[^/]+$/, "not made");
     expect(await cell("main")).toMatchObject({ bound: GROWN, claimable: POOL });
-    await makeTenant("second");
     await makeTenant("third");
     await expect(makeTenant("fourth")).rejects.toMatchObject({ code: "pool-exhausted" });
 
@@ -233,7 +301,39 @@ describe("a pool that grows", { timeout: TIMEOUT_MS }, () => {
   });
 });
 
+describe("a deploy whose canary cannot be migrated", { timeout: TIMEOUT_MS }, () => {
+  it("says so, touches no other tenant, and serves all of them", async () => {
+    await tenants.plantObstacle("acme");
+    for (const slug of ["second", "third"]) await tenants.setBack(slug);
+    const [old, begun] = [live(), await newestEntry()];
+    const { status, output } = await deploys.deploy().ended;
+    expect(status, output).toBe(1);
+    expect(output).toMatch(
+      /The canary failed, so no other was touched \(migration_\w+\):\n {2}acme: MigrationRefused\n/,
+    );
+    expect(output).not.toContain("Rolling");
+    for (const version of live()) expect(old).not.toContain(version);
+    expect(await migrated(begun)).toEqual([
+      "migration.started",
+      "tenant.migration_failed acme",
+      "migration.halted",
+    ]);
+    expect(await tenants.schemas()).toEqual([
+      ["acme", NEWEST - 1, NEWEST - 1],
+      ["second", NEWEST - 1, NEWEST - 1],
+      ["third", NEWEST - 1, NEWEST - 1],
+      ["fourth", NEWEST, NEWEST],
+    ]);
+    for (const slug of ["acme", "second", "fourth"]) {
+      expect((await visit(cloudflare, `${slug}.${HOST}`, "/ready")).status, slug).toBe(200);
+    }
+    await tenants.mend("acme");
+  });
+});
+
 describe("a cell that is added", { timeout: TIMEOUT_MS }, () => {
+  let begun: number;
+
   it("is made whole by the last of three deploys, two of which were cut off", async () => {
     deploys.write(
       fleet({ cells: '[[environments.production.cells]]\nname = "eu"\nregion = "eu"\npool = 2' }),
@@ -243,6 +343,7 @@ describe("a cell that is added", { timeout: TIMEOUT_MS }, () => {
     expect(await version(`acme.${HOST}`)).toBe(await version());
     await interrupt(deploys.deploy, /^PUT .*\/scripts\/rowhouse-eu\?/);
     expect((await visit(cloudflare, `acme.${HOST}`, "/ready")).status).toBe(200);
+    begun = await newestEntry();
     const { status, output } = await deploys.deploy().ended;
     expect(status, output).toBe(0);
     const european = cloudflare.account.databases.filter(({ name }) => name.includes("-eu-"));
@@ -254,6 +355,19 @@ describe("a cell that is added", { timeout: TIMEOUT_MS }, () => {
     await makeTenant("europa", "eu");
     expect(await cell("eu")).toMatchObject({ free: 1 });
     expect(await version(`europa.${HOST}`)).toBe(await version());
+  });
+
+  it("has migrated the tenants of the migration that was halted, the canary first", async () => {
+    const log = await migrated(begun);
+    expect(log.slice(0, 3)).toEqual([
+      "migration.started",
+      "tenant.migrated acme",
+      "migration.canary_passed",
+    ]);
+    expect(log.slice(3, 5).sort()).toEqual(["tenant.migrated second", "tenant.migrated third"]);
+    expect(log[5]).toBe("migration.finished");
+    const all = ["acme", "second", "third", "fourth", "europa"];
+    expect(await tenants.schemas()).toEqual(all.map((slug) => [slug, NEWEST, NEWEST]));
   });
 });
 

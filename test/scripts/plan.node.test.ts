@@ -87,6 +87,18 @@ describe("a first deploy", () => {
     });
   });
 
+  it("tells the router what it has to know of the cells' settings, and no more", () => {
+    const vars = { CORS_ORIGINS: "https://app.example", LOG_LEVEL: "warn", REGISTRATION: "open" };
+    const told = makePlan({ ...environment, vars }, nothing, wishes).router?.config.vars;
+    expect(told).toEqual({
+      BASE_URL: "https://house.example",
+      CORS_ORIGINS: "https://app.example",
+      HOME_CELL: "main",
+      LOG_LEVEL: "warn",
+      VERSION: "1.0.0+abc",
+    });
+  });
+
   it("gives each cell a name, settings, queues and a counter of its own", () => {
     const { config } = cellOf(plan, "eu-1");
     expect(config).toMatchObject({

@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { describePool, growthOf, type PoolStatus } from "../../scripts/lib/deploy/pool-status.ts";
+import type { Environment } from "../../scripts/lib/deploy/fleet.ts";
+import {
+  describeFull,
+  describePool,
+  growthOf,
+  type PoolStatus,
+  readPool,
+} from "../../scripts/lib/deploy/pool-status.ts";
+import type { Site } from "../../scripts/lib/deploy/site.ts";
 
 const cell = (more: Partial<PoolStatus> = {}): PoolStatus => ({
-  ...{ name: "main", region: null, open: true, low: false },
+  ...{ name: "main", deployed: true, region: null, open: true, low: false },
   ...{ bound: 20, claimable: 20, claimed: 12, retired: 1, free: 7, low_water: 5, grow_by: 10 },
   ...more,
 });
@@ -34,10 +42,42 @@ describe("the size that a pool grows to", () => {
 
 describe("the state of the pools", () => {
   it("is a line a cell, which says when it runs low or is closed", () => {
+    const full = cell({ low: true, free: 0, claimable: 5_000 });
+    expect(describePool([full])[0]).toMatch(/: LOW, fewer than 5, and full$/);
     expect(describePool([cell(), cell({ low: true, free: 3 }), cell({ open: false })])).toEqual([
       "main: 7 free of 20 claimable (12 claimed, 1 retired, 20 bound)",
       "main: 3 free of 20 claimable (12 claimed, 1 retired, 20 bound): LOW, fewer than 5",
       "main: 7 free of 20 claimable (12 claimed, 1 retired, 20 bound), closed",
     ]);
+  });
+
+  it("has a sentence for each cell that runs low and cannot grow", () => {
+    const most = { bound: 5_000, claimable: 5_000 };
+    const cells = [
+      cell({ ...most, low: true }),
+      cell({ ...most, name: "large" }),
+      cell({ low: true, name: "small" }),
+    ];
+    expect(describeFull(cells)).toEqual(["main is full: add a cell."]);
+  });
+
+  it("has the cells that no deploy has made known yet", async () => {
+    const told = { ...cell(), free: 3 };
+    const operators = {
+      async *list() {
+        yield told;
+      },
+    };
+    const cells = ["main", "eu-1"].map((name) => ({ name, low_water: 5, grow_by: 10 }));
+    const pool = await readPool({ cells } as Environment, { operators } as unknown as Site);
+    expect(describePool(pool)).toEqual([
+      "main: 3 free of 20 claimable (12 claimed, 1 retired, 20 bound): LOW, fewer than 5",
+      "eu-1: not deployed yet",
+    ]);
+    expect(pool.map(({ deployed, low }) => [deployed, low])).toEqual([
+      [true, true],
+      [false, false],
+    ]);
+    expect([...growthOf(pool).keys()]).toEqual(["main"]);
   });
 });

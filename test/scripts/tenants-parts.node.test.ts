@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { destinationOf } from "../../scripts/lib/dial.ts";
 import { BadArchive, checkArchive } from "../../scripts/tenants/archive.ts";
+import { linesIn } from "../../scripts/tenants/lines.ts";
 import { statementsIn } from "../../scripts/tenants/sql-statements.ts";
 import { table, textOutput } from "../../scripts/tenants/terminal.ts";
 import { holds } from "../support/property.ts";
@@ -128,6 +129,27 @@ describe("an archive", () => {
       }[kind];
       if (JSON.stringify(harmed) === JSON.stringify(lines)) return;
       expect(() => check(harmed), `${kind} ${index}`).toThrow(BadArchive);
+    });
+  });
+
+  it("has lines that end at newlines alone, however its bytes come", async () => {
+    const ends = fc.constantFrom("\u2028", "\u2029", "\u0085", "\r", "\v", "é", "😀", "x");
+    const text = fc.string({ unit: ends, maxLength: 12 });
+    const sizes = fc.infiniteStream(fc.integer({ min: 1, max: 9 }));
+    const args = [fc.array(text, { maxLength: 6 }), sizes, fc.boolean()] as const;
+    await holds("lines of bytes", [...args], async (made, cuts, ends) => {
+      const lines = made.map((each) => `"${each}"`);
+      const bytes = Buffer.from(lines.join("\n") + (ends && made.length > 0 ? "\n" : ""));
+      async function* chunks() {
+        for (let from = 0; from < bytes.length; ) {
+          const to = from + (cuts.next().value as number);
+          yield bytes.subarray(from, to);
+          from = to;
+        }
+      }
+      const found: string[] = [];
+      for await (const line of linesIn(chunks())) found.push(line);
+      expect(found).toEqual(lines);
     });
   });
 

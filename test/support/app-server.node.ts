@@ -29,6 +29,8 @@ export interface AppOptions {
   port?: number;
   /** What starts it, below `scripts`; by default `start.ts`. */
   script?: string;
+  /** Settings of the script, besides where its things are. */
+  env?: Readonly<Record<string, string>>;
   /** Whether npm starts it, as a person does; npm's exit status says nothing about ours. */
   npm?: boolean;
 }
@@ -46,7 +48,7 @@ export async function startApp(options: AppOptions = {}, timeoutMs = 90_000): Pr
     : [process.execPath, [`scripts/${options.script ?? "start.ts"}`, "--end-with-parent"]];
   const child = spawn(program, args, {
     cwd: ROOT,
-    env: environment(home, port),
+    env: { ...environment(home, port), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 

@@ -21,8 +21,8 @@ const bindingsOf = ([first, count]: readonly [number, number]) =>
   Array.from({ length: count }, (_, at) => `TENANT_DB_${String(first + at).padStart(4, "0")}`);
 
 /** A cell with a pool of its own. */
-export function openCell(name: string): OtherWorker {
-  return openWorker({ CELL: name }, bindingsOf(POOLS[name] ?? [0, 0]));
+export function openCell(name: string, changes: Partial<Bindings> = {}): OtherWorker {
+  return openWorker({ CELL: name, ...changes }, bindingsOf(POOLS[name] ?? [0, 0]));
 }
 
 /** Where the other environment has its control database. */
@@ -91,10 +91,30 @@ export interface Archive {
 }
 
 export async function exported(call: Call, token: string, tenantId: string): Promise<Archive> {
-  const reply = await call("GET", `${TENANTS}/${tenantId}/export?reason=test`, { token });
-  expect(reply.status, reply.text.slice(0, 500)).toBe(200);
-  expect(reply.headers.get("content-type")).toBe("application/x-ndjson");
-  return readArchive(reply.text);
+  const [text = "", ...more] = await answersOf(call, token, tenantId);
+  expect(more).toEqual([]);
+  return readArchive(text);
+}
+
+/** What an export is answered with, request by request; the lines that only lead on are left out. */
+export async function answersOf(
+  call: Call,
+  token: string,
+  tenantId: string,
+  pages?: number,
+): Promise<string[]> {
+  const query = new URLSearchParams({ reason: "test", ...(pages && { pages: String(pages) }) });
+  const answers: string[] = [];
+  for (;;) {
+    const reply = await call("GET", `${TENANTS}/${tenantId}/export?${query}`, { token });
+    expect(reply.status, reply.text.slice(0, 500)).toBe(200);
+    expect(reply.headers.get("content-type")).toBe("application/x-ndjson");
+    const at = reply.text.lastIndexOf("\n", reply.text.length - 2) + 1;
+    const { next } = JSON.parse(reply.text.slice(at));
+    answers.push(next === undefined ? reply.text : reply.text.slice(0, at));
+    if (next === undefined) return answers;
+    query.set("after", next);
+  }
 }
 
 export function readArchive(text: string): Archive {
@@ -165,8 +185,10 @@ export function complete(
   token: string,
   importUrl: string,
   { manifest }: Archive,
+  pages?: number,
 ): Promise<Reply> {
-  return call("POST", `${importUrl}/complete`, { token, body: manifest });
+  const query = pages === undefined ? "" : `?pages=${pages}`;
+  return call("POST", `${importUrl}/complete${query}`, { token, body: manifest });
 }
 
 /** The state of a tenant, as the registry has it. */

@@ -22,14 +22,19 @@ export interface Cloudflare {
    * @throws CloudflareError on any answer but a success
    */
   call<T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<T>;
-  /** All rows of a list that comes in pages. */
-  list<T>(path: string): Promise<T[]>;
+  /**
+   * All rows of a list that comes in pages.
+   *
+   * @param perPage how many a page shall have; undefined where Cloudflare alone decides that
+   */
+  list<T>(path: string, perPage?: number): Promise<T[]>;
 }
 
 interface Envelope<T> {
   readonly success: boolean;
   readonly errors?: { code: number; message: string }[];
   readonly result: T;
+  readonly result_info?: { readonly total_count?: number };
 }
 
 /** Times that a call is made, at most. */
@@ -37,7 +42,8 @@ const TRIES = 4;
 /** Cloudflare allows 1,200 calls in 5 minutes, and says how long is left of them. */
 const LONGEST_WAIT_SECONDS = 300;
 
-const PAGE = 1_000;
+/** As many rows as a page may have, where somebody may choose. */
+export const LARGEST_PAGE = 1_000;
 
 /**
  * @throws Error for a person when a setting is missing
@@ -57,11 +63,11 @@ export function cloudflare(
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     }).catch(() => undefined);
 
-  async function call<T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown): Promise<T> {
+  async function envelope<T>(method: string, path: string, body?: unknown): Promise<Envelope<T>> {
     for (let tries = 1; ; tries += 1) {
       const response = await ask(method, path, body);
       const answer = (await response?.json().catch(() => undefined)) as Envelope<T> | undefined;
-      if (response?.ok && answer?.success) return answer.result;
+      if (response?.ok && answer?.success) return answer;
       const seconds = tries < TRIES ? waitFor(response, method) : undefined;
       if (seconds !== undefined) await pause(seconds * 1_000);
       else if (response) {
@@ -70,16 +76,24 @@ export function cloudflare(
     }
   }
 
-  async function list<T>(path: string): Promise<T[]> {
+  async function list<T>(path: string, perPage?: number): Promise<T[]> {
     const rows: T[] = [];
+    const size = perPage === undefined ? "" : `&per_page=${perPage}`;
     for (let page = 1; ; page += 1) {
-      const more = await call<T[]>("GET", `${path}?page=${page}&per_page=${PAGE}`);
+      const answer = await envelope<T[]>("GET", `${path}?page=${page}${size}`);
+      const { result: more, result_info: { total_count: total } = {} } = answer;
       rows.push(...more);
-      if (more.length < PAGE) return rows;
+      const isLast =
+        total === undefined ? more.length < (perPage ?? Infinity) : rows.length >= total;
+      if (isLast || more.length === 0) return rows;
     }
   }
 
-  return { call, list };
+  return {
+    call: async <T>(method: "GET" | "POST" | "PUT", path: string, body?: unknown) =>
+      (await envelope<T>(method, path, body)).result,
+    list,
+  };
 }
 
 /** @returns seconds after which to ask again; undefined where that does not help, or might do twice */

@@ -1,4 +1,4 @@
-import { type Cloudflare, CloudflareError } from "./cloudflare.ts";
+import { type Cloudflare, CloudflareError, LARGEST_PAGE } from "./cloudflare.ts";
 import type { Environment } from "./fleet.ts";
 import { controlDatabaseName, routerName, workerName } from "./names.ts";
 
@@ -68,8 +68,8 @@ export async function readDeployed(api: Cloudflare, environment: Environment): P
   ];
   const [scripts, databases, queues] = await Promise.all([
     api.call<Script[]>("GET", "/workers/scripts"),
-    api.list<{ name: string; uuid: string }>("/d1/database"),
-    api.call<{ queue_name: string }[]>("GET", "/queues"),
+    api.list<{ name: string; uuid: string }>("/d1/database", LARGEST_PAGE),
+    api.list<{ queue_name: string }>("/queues"),
   ]);
   const ours = scripts.filter(({ id }) => wanted.includes(id));
   const workers = await Promise.all(

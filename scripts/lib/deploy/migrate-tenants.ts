@@ -36,22 +36,33 @@ export async function migrateTenants(plan: Plan, site: Site, tools: Tools): Prom
   );
 }
 
-/** @returns the id of a new run, or of the one that is under way */
+/**
+ * Begins a run of this release's. One that is open may be of the release before, which leaves tenants
+ * behind, so it is waited for and then followed by our own, whatever came of it.
+ *
+ * @returns the id of our own
+ */
 async function begin(canary: string | undefined, site: Site, tools: Tools): Promise<string> {
-  try {
-    const body = canary ? { canary } : {};
-    const { id } = await site.operators.call<Run>({ method: "POST", path: "/migrations", body });
-    tools.say(`Migrating the tenants (${id}).`);
-    return id;
-  } catch (error) {
-    const open = error instanceof ApiProblem && error.code === "migration-running";
-    if (!open) throw error;
-    const { data } = await site.operators.call<{ data: Run[] }>({ path: "/migrations?limit=1" });
-    const id = data[0]?.id;
-    if (!id) throw error;
-    tools.say(`Tenants are being migrated already (${id}).`);
-    return id;
+  const body = canary ? { canary } : {};
+  for (;;) {
+    try {
+      const { id } = await site.operators.call<Run>({ method: "POST", path: "/migrations", body });
+      tools.say(`Migrating the tenants (${id}).`);
+      return id;
+    } catch (error) {
+      const open = openRun(error);
+      if (open === undefined) throw error;
+      tools.say(`Tenants are being migrated already (${open}); waiting for that.`);
+      await end(open, site, tools);
+    }
   }
+}
+
+/** The run that another one has to wait for, where that is what the error says. */
+function openRun(error: unknown): string | undefined {
+  if (!(error instanceof ApiProblem) || error.code !== "migration-running") return;
+  const { migration_id: id } = error.document;
+  return typeof id === "string" ? id : undefined;
 }
 
 async function end(id: string, site: Site, tools: Tools): Promise<Run> {

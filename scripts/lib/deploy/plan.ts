@@ -3,7 +3,7 @@ import type { Credentials } from "../operators-api.ts";
 import { GENERATED, ROOT } from "../paths.ts";
 import { isPoolBinding } from "../pool.ts";
 import { readConfig, type WranglerConfig } from "../render-config.ts";
-import { renderRouter } from "../render-router.ts";
+import { renderRouter, routerVars } from "../render-router.ts";
 import { cellConfig, controlEntry, deletedName, queuesOf } from "./cell-config.ts";
 import { boundDatabases, type Deployed, type DeployedWorker } from "./deployed.ts";
 import { type Cell, type Environment, routerCounter } from "./fleet.ts";
@@ -140,7 +140,7 @@ function planRouter(
       worker: workerName(environment, cell),
     })),
     homeCell,
-    vars: { BASE_URL: baseUrl, VERSION: wishes.version },
+    vars: routerVars(source, environment, wishes.version),
     routes: [host, `*.${host}`].map((door) => ({ pattern: `${door}/*`, zone_name: zone })),
     control: controlEntry(environment, deployed),
     guard: routerCounter(environment),

@@ -5,6 +5,8 @@ import type { Site } from "./site.ts";
 /** A cell's databases as its own API tells them, and whether more are wanted. */
 export interface PoolStatus {
   readonly name: string;
+  /** Whether a deploy has made it known. The figures of one that is not are 0. */
+  readonly deployed: boolean;
   readonly region: string | null;
   readonly open: boolean;
   readonly bound: number;
@@ -18,18 +20,23 @@ export interface PoolStatus {
   readonly low: boolean;
 }
 
-type Told = Omit<PoolStatus, "low_water" | "grow_by" | "low">;
+type Told = Omit<PoolStatus, "deployed" | "low_water" | "grow_by" | "low">;
+
+const NOTHING = {
+  ...{ region: null, open: false },
+  ...{ bound: 0, claimable: 0, claimed: 0, retired: 0, free: 0 },
+};
 
 /** Asks about every cell of the environment. */
 export async function readPool(environment: Environment, site: Site): Promise<PoolStatus[]> {
   const told: Told[] = [];
   for await (const cell of site.operators.list<Told>("/cells")) told.push(cell);
-  return environment.cells.flatMap(({ name, low_water, grow_by }) => {
+  return environment.cells.map(({ name, low_water, grow_by }) => {
     const cell = told.find((other) => other.name === name);
-    if (!cell) return [];
-    const { region, open, bound, claimable, claimed, retired, free } = cell;
+    const { region, open, bound, claimable, claimed, retired, free } = cell ?? NOTHING;
     const figures = { region, open, bound, claimable, claimed, retired, free };
-    return [{ name, ...figures, low_water, grow_by, low: open && free < low_water }];
+    const low = open && free < low_water;
+    return { name, deployed: cell !== undefined, ...figures, low_water, grow_by, low };
   });
 }
 
@@ -56,10 +63,25 @@ export function growthOf(
   );
 }
 
+/** What is to be done about cells that run low and cannot grow; a sentence for each. */
+export function describeFull(cells: readonly PoolStatus[]): string[] {
+  return cells.filter(isFull).map(({ name }) => `${name} is full: add a cell.`);
+}
+
+function isFull({ low, claimable }: PoolStatus): boolean {
+  return low && claimable >= MAX_POOL_SIZE;
+}
+
 /** A line for each cell. */
 export function describePool(cells: readonly PoolStatus[]): string[] {
-  return cells.map(
-    ({ name, free, claimable, claimed, retired, bound, low_water, low, open }) =>
-      `${name}: ${free} free of ${claimable} claimable (${claimed} claimed, ${retired} retired, ${bound} bound)${open ? "" : ", closed"}${low ? `: LOW, fewer than ${low_water}` : ""}`,
+  return cells.map((cell) =>
+    cell.deployed ? describeCell(cell) : `${cell.name}: not deployed yet`,
   );
+}
+
+function describeCell(cell: PoolStatus): string {
+  const { name, free, claimable, claimed, retired, bound, low_water, low, open } = cell;
+  const figures = `${free} free of ${claimable} claimable (${claimed} claimed, ${retired} retired, ${bound} bound)`;
+  const warning = low ? `: LOW, fewer than ${low_water}${isFull(cell) ? ", and full" : ""}` : "";
+  return `${name}: ${figures}${open ? "" : ", closed"}${warning}`;
 }

@@ -1,3 +1,4 @@
+import { type Cloudflare, CloudflareError } from "./cloudflare.ts";
 import { controlDatabaseName } from "./names.ts";
 import type { Database, Plan } from "./plan.ts";
 import { forEach, type Tools } from "./tools.ts";
@@ -12,7 +13,7 @@ export async function prepare(plan: Plan, tools: Tools): Promise<Map<string, str
   if (!plan.isGrowth) await migrateControl(plan, tools);
   for (const queue of plan.newQueues) {
     tools.say(`Making the queue ${queue}.`);
-    await tools.api.call("POST", "/queues", { queue_name: queue });
+    await makeQueue(queue, tools.api);
   }
   if (plan.newDatabases.length > 0) tools.say(`Making ${plan.newDatabases.length} databases.`);
   const made = new Map<string, string>();
@@ -20,6 +21,18 @@ export async function prepare(plan: Plan, tools: Tools): Promise<Map<string, str
     made.set(database.name, await makeDatabase(database, tools));
   });
   return made;
+}
+
+/** Cloudflare's number for a queue whose name is taken. */
+const QUEUE_IS_THERE = 11_009;
+
+/** One that is there already is the one that was wanted: names of queues are an account's own. */
+async function makeQueue(name: string, api: Cloudflare): Promise<void> {
+  try {
+    await api.call("POST", "/queues", { queue_name: name });
+  } catch (error) {
+    if (!(error instanceof CloudflareError && error.codes.includes(QUEUE_IS_THERE))) throw error;
+  }
 }
 
 /** Control migrations only add, so the code that still runs goes on running on them. */

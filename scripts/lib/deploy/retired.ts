@@ -1,4 +1,4 @@
-import type { Cloudflare } from "./cloudflare.ts";
+import { type Cloudflare, LARGEST_PAGE } from "./cloudflare.ts";
 import type { Environment } from "./fleet.ts";
 import { databaseName } from "./names.ts";
 import type { Site } from "./site.ts";
@@ -18,7 +18,8 @@ export async function readRetired(
   site: Site,
   api: Cloudflare,
 ): Promise<RetiredDatabase[]> {
-  const there = new Set((await api.list<{ name: string }>("/d1/database")).map(({ name }) => name));
+  const databases = await api.list<{ name: string }>("/d1/database", LARGEST_PAGE);
+  const there = new Set(databases.map(({ name }) => name));
   const found: RetiredDatabase[] = [];
   const list = site.operators.list<Omit<RetiredDatabase, "name">>("/databases?state=retired");
   for await (const { cell: name, binding, tenant_id, retired_at } of list) {

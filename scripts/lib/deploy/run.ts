@@ -1,4 +1,4 @@
-import { makeFirstOperator } from "./first-operator.ts";
+import { makeFirstOperator, signInFaults } from "./first-operator.ts";
 import { migrateTenants } from "./migrate-tenants.ts";
 import { openDatabases } from "./open-databases.ts";
 import type { Plan, WorkerPlan } from "./plan.ts";
@@ -15,7 +15,7 @@ import { deployWorker, rehearse, rollBack, workersOf, writeConfigs } from "./wor
  * @throws Error for a person; what was deployed is rolled back when the smoke test fails
  */
 export async function carryOut(plan: Plan, site: Site, tools: Tools): Promise<void> {
-  refuse(plan);
+  refuse([...plan.refusals, ...(await signInFaults(plan, site))]);
   writeConfigs(plan);
   writeConfigs(plan, await prepare(plan, tools));
   await deployOrRollBack(plan, site, tools);
@@ -25,7 +25,7 @@ export async function carryOut(plan: Plan, site: Site, tools: Tools): Promise<vo
 
 /** Compiles all that would be deployed. Nothing leaves this machine. */
 export async function rehearsal(plan: Plan, tools: Tools): Promise<void> {
-  refuse(plan);
+  refuse(plan.refusals);
   writeConfigs(plan);
   for (const worker of workersOf(plan)) {
     await rehearse(worker, tools);
@@ -33,7 +33,7 @@ export async function rehearsal(plan: Plan, tools: Tools): Promise<void> {
   }
 }
 
-function refuse({ refusals }: Plan): void {
+function refuse(refusals: readonly string[]): void {
   if (refusals.length > 0) throw new Error(`Nothing was changed.\n${refusals.join("\n")}`);
 }
 

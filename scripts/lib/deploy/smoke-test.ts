@@ -6,6 +6,7 @@ import { checkBindings, workersOf } from "./workers.ts";
 /** A cell as `PUT /api/v1/cells/{name}` answers, from inside it. */
 interface KnownCell {
   readonly bound: number;
+  readonly version: string;
 }
 
 /**
@@ -32,8 +33,9 @@ export async function smokeTest(plan: Plan, site: Site, tools: Tools): Promise<v
   await passes("the platform's door has the new version", () => hasVersion(plan, site));
   await passes("the platform's door is ready", () => getJson(site, "/ready"));
   for (const cell of plan.cells) {
-    await passes(`the cell ${cell.cell.name} has its ${cell.size} databases`, () =>
-      isBound(cell, site),
+    await passes(
+      `the cell ${cell.cell.name} has the new version and its ${cell.size} databases`,
+      () => isThere(cell, plan, site),
     );
   }
   const canary = await canaryOf(plan, site);
@@ -42,17 +44,26 @@ export async function smokeTest(plan: Plan, site: Site, tools: Tools): Promise<v
 
 async function hasVersion({ version }: Plan, site: Site, door?: string): Promise<void> {
   const health = await getJson(site, "/health", door);
-  if (health.version !== version) throw new Error(`it is ${health.version}, not ${version}`);
+  requireVersion(health.version, version);
 }
 
 /** Makes a cell known, or looks at it anew. It answers from inside, so it also is the cell's own test. */
-async function isBound({ cell, size }: PlannedCell, { operators }: Site): Promise<void> {
-  const { bound } = await operators.call<KnownCell>({
+async function isThere(
+  { cell, size }: PlannedCell,
+  plan: Plan,
+  { operators }: Site,
+): Promise<void> {
+  const { bound, version } = await operators.call<KnownCell>({
     method: "PUT",
     path: `/cells/${cell.name}`,
     body: { region: cell.region ?? null },
   });
+  requireVersion(version, plan.version);
   if (bound !== size) throw new Error(`it has ${bound}`);
+}
+
+function requireVersion(found: unknown, wanted: string): void {
+  if (found !== wanted) throw new Error(`it is ${found ?? "an older one"}, not ${wanted}`);
 }
 
 /** The canary's slug, once there is such a tenant. */

@@ -48,14 +48,14 @@ export async function eventually<T>(patienceMs: number, check: () => Promise<T>)
     try {
       return await check();
     } catch (error) {
-      if (Date.now() >= deadline || isFinal(error)) throw error;
+      if (Date.now() >= deadline || isRefusal(error)) throw error;
       await pause(Math.min(1_000, patienceMs));
     }
   }
 }
 
 /** Who is refused is not to try again and again: that would lock the account. */
-function isFinal(error: unknown): boolean {
+export function isRefusal(error: unknown): error is ApiProblem {
   return error instanceof ApiProblem && [401, 403, 429].includes(error.status);
 }
 

@@ -17,18 +17,25 @@ mount(
     description:
       "An archive as lines of JSON: a header, every row of every table, a manifest with counts and " +
       "checksums. The tenant is suspended or deactivated, or stands still for a move. If it changed " +
-      "meanwhile, the last line is an `error` instead of a manifest. Written to both audit logs before " +
-      "the first row leaves.",
+      "meanwhile, the last line is an `error` instead of a manifest. A large archive takes several " +
+      "requests: where the last line is `next`, ask again with it as `after`, and leave that line out. " +
+      "Written to both audit logs before the first row leaves.",
     tag: "Tenants",
     doors: "platform",
     access: "tenants:export",
     params: idParams("tenant"),
     query: ExportQuery,
     response: { status: 200, description: "The archive.", stream: NDJSON },
-    problems: ["tenant-state", "misdirected", "outcome-unknown", "tenant-provisioning"],
+    problems: [
+      "invalid-cursor",
+      "tenant-state",
+      "misdirected",
+      "outcome-unknown",
+      "tenant-provisioning",
+    ],
   }),
   {
-    handle: (ctx, { params, query }) => exportTenant(ctx, params.id, query.reason),
+    handle: (ctx, { params, query }) => exportTenant(ctx, params.id, query),
     present: (lines) => ({ stream: streamOf(lines) }),
   },
 );

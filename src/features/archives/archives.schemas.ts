@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { id, strictQuery, Time, text } from "../../platform/http/schemas.ts";
+import { id, pageOf, pageQuery, strictQuery, Time, text } from "../../platform/http/schemas.ts";
 import { REGIONS } from "../../platform/regions.ts";
 import { isSlug, TENANT_STATES } from "../../platform/tenancy/index.ts";
 import { LimitOverrides, QuotaOverrides } from "../tenants/index.ts";
@@ -8,7 +8,24 @@ import { IMPORT_KINDS, IMPORT_STATES } from "./archives.tables.ts";
 
 const count = z.int().min(0);
 
+/**
+ * Pages of rows that one request reads, at most. Each is a query, of which Cloudflare allows 1,000 a
+ * request; the last run of rows that is compared may have as many again.
+ */
+const MOST_PAGES = 400;
+
+const pages = z.coerce.number().int().min(1).max(MOST_PAGES).default(MOST_PAGES).openapi({
+  description: "Pages read by this request, of 500 rows or 1 MB each; fewer make shorter answers.",
+  example: MOST_PAGES,
+});
+
+export const CompleteQuery = strictQuery({ pages });
+
 export const ExportQuery = strictQuery({
+  pages,
+  after: z.string().max(16_000).optional().openapi({
+    description: "`next` of the answer before: the archive goes on there.",
+  }),
   reason: text(500).openapi({
     description: "Why the data is taken out; it stands in both audit logs.",
     example: "Move to the EU, ticket 4711",
@@ -35,6 +52,10 @@ export const ArchiveHeader = z
       slug: z.string().refine(isSlug, "is no slug").openapi({ example: "acme" }),
       name: text(200).openapi({ example: "Acme Inc." }),
       state: z.enum(TENANT_STATES).openapi({ example: "suspended" }),
+      region: z.enum(REGIONS).nullable().openapi({
+        description: "Where its data had to stay.",
+        example: "eu",
+      }),
       plan: z.string().max(40).openapi({ example: "standard" }),
       limits: LimitOverrides.nullable(),
       quotas: QuotaOverrides.nullable(),
@@ -68,8 +89,11 @@ export const ArchiveManifest = z
           sha256: z.string().regex(/^[0-9a-f]{64}$/, "is no SHA-256"),
         }),
       )
-      .max(500)
-      .openapi({ description: "Rows of each table, and the SHA-256 over their lines." }),
+      .max(5_000)
+      .openapi({
+        description:
+          "Every run of rows: how many, and the SHA-256 over their lines. A large table has several.",
+      }),
     sequences: z.record(z.string().max(100), count).openapi({
       description: "The last number that each counting table has given.",
       example: { audit_log: 120 },
@@ -93,8 +117,9 @@ export const ArchiveManifest = z
     },
   });
 
-const region = z.enum(REGIONS).optional().openapi({
-  description: "Where the data has to stay; a moving tenant's own if left out.",
+const region = z.enum(REGIONS).nullable().optional().openapi({
+  description:
+    "Where the data has to stay, null for anywhere; the tenant's own, or the archive's, if left out.",
   example: "eu",
 });
 
@@ -139,10 +164,18 @@ export const TenantImport = z
     cell: z.string().openapi({ example: "eu-1" }),
     schema_version: z.int().openapi({ example: 9 }),
     parts: count.openapi({ description: "Parts taken in; the next has one more.", example: 0 }),
-    rows: count.openapi({ example: 0 }),
+    rows: count.openapi({ description: "Rows taken in.", example: 0 }),
+    rows_verified: count.openapi({
+      description: "Rows compared by `complete` so far.",
+      example: 0,
+    }),
     started_by: z.string().openapi({ example: "user_01jdn2z7q5e8t9v0w1x2y3z4a5" }),
     started_at: Time,
     updated_at: Time,
     finished_at: Time.nullable(),
   })
   .openapi("TenantImport");
+
+export const ImportPage = pageOf(TenantImport, "TenantImportPage");
+
+export const ImportQuery = strictQuery(pageQuery);

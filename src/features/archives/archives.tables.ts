@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
+import { REGIONS } from "../../platform/regions.ts";
 import type { TenantState } from "../../platform/tenancy/index.ts";
 
 /** Rows come in, are found to be those of the manifest, and then serve; or nobody wants them any more. */
@@ -8,7 +9,19 @@ export type ImportState = (typeof IMPORT_STATES)[number];
 
 /** A new tenant comes in, or one that is here moves to another database. */
 export const IMPORT_KINDS = ["new", "move"] as const;
-export type ImportKind = (typeof IMPORT_KINDS)[number];
+
+/** What was found to be right so far, of which manifest. */
+export interface Verification {
+  /** SHA-256 of the manifest: another one begins anew. */
+  readonly manifest: string;
+  /** Whether the database that a moving tenant leaves was found to hold no more than the archive. */
+  readonly logChecked: boolean;
+  /** Runs of rows compared, in the manifest's order, and the rows in them. */
+  readonly runs: number;
+  readonly rows: number;
+  /** Where the next run begins in its table: after this place. Null for the table's first. */
+  readonly after: number | null;
+}
 
 /** Imports of archives. A tenant has one open at most. */
 export const tenantImports = sqliteTable(
@@ -29,8 +42,10 @@ export const tenantImports = sqliteTable(
     rows: integer("rows").notNull(),
     /** What a moving tenant goes back to, also when it has arrived; a new one begins as active. */
     priorState: text("prior_state").$type<TenantState>().notNull(),
-    /** Place in the log of the database that is left, up to which the archive was found to go. */
-    checkedSeq: integer("checked_seq"),
+    /** Where the data has to stay once the tenant lives there; null: anywhere. */
+    region: text("region", { enum: REGIONS }),
+    /** How far `complete` has come; null before, and after more rows came. */
+    verification: text("verification", { mode: "json" }).$type<Verification>(),
     /** Id of the operator who asked for it. */
     startedBy: text("started_by").notNull(),
     startedAt: integer("started_at", { mode: "timestamp_ms" }).notNull(),

@@ -11,6 +11,7 @@ import {
   isReservedSlug,
   requireCell,
   SCHEMA_VERSION,
+  schemaOnceTouched,
   type TenantState,
 } from "../../platform/tenancy/index.ts";
 import { changeOverrides, type TenantRow, tellTenant } from "../tenants/index.ts";
@@ -54,7 +55,11 @@ export async function beginImport(
   if (open && tenant) return goOn(ctx, tenant, open, header);
   const isMove = tenant !== undefined && MOVABLE.includes(tenant.state);
   if (isMove) return begin(ctx, moveOf(ctx, tenant, header, asked.region));
-  if (!header) throw new Failure(tenant ? "tenant-state" : "not-found");
+  if (!header) {
+    throw tenant
+      ? new Failure("tenant-state", `The tenant is ${tenant.state}.`)
+      : new Failure("not-found");
+  }
   if (tenant && !(tenant.state === "purged" && (await neverLived(ctx.db, id)))) {
     throw new Failure("tenant-state", "A tenant with this id lives here, or has lived here.");
   }
@@ -64,16 +69,15 @@ export async function beginImport(
 /** What a beginning writes, besides the import itself. */
 interface Beginning {
   readonly row: Omit<ImportRow, "cell" | "binding">;
-  readonly region: Region | null;
   readonly step: ReturnType<typeof moveTenantState>;
   readonly slug: string;
 }
 
 async function begin(
   ctx: SignedIn<PlatformCtx>,
-  { row, region, step, slug }: Beginning,
+  { row, step, slug }: Beginning,
 ): Promise<ImportRow> {
-  await chooseCell(ctx, region);
+  await chooseCell(ctx, row.region);
   const { id, tenantId, kind } = row;
   await commit(
     ctx,
@@ -112,18 +116,22 @@ function moveOf(
   ctx: SignedIn<PlatformCtx>,
   tenant: TenantRow,
   header: Header | null,
-  region: Region | undefined,
+  region: Region | null | undefined,
 ): Beginning {
-  const schemaVersion = header?.schema_version ?? tenant.schemaVersion;
-  const now = new Date();
-  const home = region ?? tenant.region;
+  // What stands still was told so, and migrated before where it was far behind.
+  const schemaVersion =
+    header?.schema_version ?? schemaOnceTouched(ctx.settings, tenant.schemaVersion);
+  const place = { region: region === undefined ? tenant.region : region };
   return {
-    row: { ...rowOf(ctx, tenant.id, schemaVersion), kind: "move", priorState: tenant.state },
-    region: home,
+    row: {
+      ...rowOf(ctx, tenant.id, schemaVersion),
+      ...place,
+      kind: "move",
+      priorState: tenant.state,
+    },
     step: moveTenantState(tenant.id, [tenant.state], {
       state: "importing",
-      region: home,
-      unsyncedSince: now,
+      unsyncedSince: new Date(),
     }),
     slug: tenant.slug,
   };
@@ -133,7 +141,7 @@ function newcomer(
   ctx: SignedIn<PlatformCtx>,
   header: Header,
   known: TenantRow | undefined,
-  region: Region | undefined,
+  region: Region | null | undefined,
 ): Beginning {
   const { id, slug, name, plan, limits, quotas } = header.tenant;
   if (known && known.slug !== slug) {
@@ -141,6 +149,7 @@ function newcomer(
   }
   if (isReservedSlug(slug)) throw new Failure("slug-reserved");
   const now = new Date();
+  const place = { region: region === undefined ? header.tenant.region : region };
   const row = {
     id,
     slug,
@@ -152,11 +161,10 @@ function newcomer(
     createdAt: known?.createdAt ?? now,
     updatedAt: now,
     version: 1,
-    region: region ?? null,
+    ...place,
   } as const;
   return {
-    row: { ...rowOf(ctx, id, header.schema_version), kind: "new", priorState: "active" },
-    region: region ?? null,
+    row: { ...rowOf(ctx, id, header.schema_version), ...place, kind: "new", priorState: "active" },
     step: known ? reviveTenant(row) : insertImportedTenant(row),
     slug,
   };
@@ -171,7 +179,7 @@ function rowOf(ctx: SignedIn<PlatformCtx>, tenantId: string, schemaVersion: numb
     schemaVersion,
     parts: 0,
     rows: 0,
-    checkedSeq: null,
+    verification: null,
     startedBy: ctx.principal.id,
     startedAt: now,
     updatedAt: now,

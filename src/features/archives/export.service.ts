@@ -14,33 +14,38 @@ import {
 } from "../../platform/tenancy/index.ts";
 import { getTenant, limitsOf, quotasOf, type TenantRow, tellTenant } from "../tenants/index.ts";
 import { ARCHIVE_FORMAT, ARCHIVE_VERSION } from "./archive-format.ts";
-import { newTally, type TableSum, tableLines } from "./archive-lines.ts";
-import type { ArchiveHeader, ArchiveManifest } from "./archives.schemas.ts";
-import { findOpenImport, type LogHead, readLogHead } from "./imports.repository.ts";
+import { newTally, type Run, runLines, type Tally } from "./archive-lines.ts";
+import type { ArchiveHeader, ArchiveManifest, ExportQuery } from "./archives.schemas.ts";
+import { type ExportPlace, openPlace, packRun, sealPlace, unpackRun } from "./export-cursor.ts";
+import { findOpenImport, readLogHead } from "./imports.repository.ts";
 import { proveKeys } from "./master-keys.ts";
 
 /** A tenant in another state is changed by its users all the time. */
 const STILL: readonly TenantState[] = ["suspended", "deactivated", "importing"];
 
 /**
- * Takes out all data of a tenant. Both logs say so before the first row leaves.
+ * Takes out all data of a tenant, or as much of it as one request may read. Both logs say so before the
+ * first row leaves; who goes on with `after` is who they name, and the same tenant.
  * @returns the archive's lines, made as they are read
- * @throws Failure `not-found`, `tenant-state`, `misdirected`
+ * @throws Failure `not-found`, `tenant-state`, `misdirected`, `invalid-cursor`
  */
 export async function exportTenant(
   ctx: SignedIn<PlatformCtx>,
   id: string,
-  reason: string,
+  { reason, after, pages }: z.output<typeof ExportQuery>,
 ): Promise<AsyncGenerator<string>> {
   const tenant = await getTenant(ctx, id, "primary");
   await requireStill(ctx, tenant);
   requireCell(ctx, tenant.cell);
+  const place = after === undefined ? null : await openPlace(ctx, id, ctx.principal.id, after);
   if (tenant.unsyncedSince !== null) await tellTenant(ctx, id);
   const house = await enterClosed(ctx, tenant);
-  const entry = { action: "tenant.exported", target: id, details: { reason } };
-  await commit(house, [], [entry]);
-  await commit(ctx, [], [entry]);
-  return archiveLines(ctx, tenant, house);
+  if (!place) {
+    const entry = { action: "tenant.exported", target: id, details: { reason } };
+    await commit(house, [], [entry]);
+    await commit(ctx, [], [entry]);
+  }
+  return archiveLines(ctx, tenant, house, { place, pages });
 }
 
 /** @throws Failure `tenant-state` */
@@ -50,30 +55,32 @@ async function requireStill(ctx: PlatformCtx, { id, state }: TenantRow): Promise
   throw new Failure("tenant-state", "Suspend or deactivate the tenant first, or begin its move.");
 }
 
-/** The whole archive. What goes wrong on the way is its last line: the answer has begun. */
+/** The archive from a place on. What goes wrong on the way is its last line: the answer has begun. */
 async function* archiveLines(
-  ctx: PlatformCtx,
+  ctx: SignedIn<PlatformCtx>,
   tenant: TenantRow,
   house: TenantCtx,
+  { place, pages }: { readonly place: ExportPlace | null; readonly pages: number },
 ): AsyncGenerator<string> {
   const tally = newTally();
   try {
     const tables = await readTables(house.db);
-    const schemaVersion = await readSchemaVersion(house.db);
-    const log = await readLogHead(house.db);
-    yield line({ header: await headerOf(ctx, tenant, schemaVersion, tables) });
-    const sums: TableSum[] = [];
-    for (const table of tables) {
-      const sum: TableSum = yield* tableLines(house.db, table, tally);
-      sums.push(sum);
-      yield line(sum);
-    }
+    const before = await standOf(house);
+    const by = ctx.principal.id;
+    const at = place ?? { by, ...before, table: 0, after: null, runs: [] };
+    if (!place) yield line({ header: await headerOf(ctx, tenant, at.schemaVersion, tables) });
+    yield* rowLines(house, tables, at, { tally, pages });
     const sequences = await readSequences(house.db);
-    if (!isSame(log, await readLogHead(house.db))) {
+    const { log, schemaVersion } = at;
+    if (!isSame({ log, schemaVersion }, await standOf(house))) {
       throw new Failure("conflict", "The tenant changed meanwhile. Export it again.");
     }
-    yield line({ manifest: manifestOf(tenant, schemaVersion, { log, tables: sums, sequences }) });
-    ctx.log.info("tenant exported", { tenant: tenant.id, ...tally });
+    const isWhole = at.table === tables.length;
+    const runs = at.runs.map((run) => unpackRun(run, tables));
+    yield isWhole
+      ? line({ manifest: manifestOf(tenant, schemaVersion, { log, tables: runs, sequences }) })
+      : line({ next: await sealPlace(ctx, tenant.id, at) });
+    ctx.log.info("tenant exported", { tenant: tenant.id, whole: isWhole, ...tally });
   } catch (error) {
     ctx.log.error("export broken off", { tenant: tenant.id, ...tally, ...errorFields(error) });
     const detail = error instanceof Failure ? error.message : "Something went wrong on our side";
@@ -81,9 +88,43 @@ async function* archiveLines(
   }
 }
 
+/** Rows and the ends of their runs, until a request has read enough. `at` goes along. */
+async function* rowLines(
+  house: TenantCtx,
+  tables: readonly Table[],
+  at: ExportPlace,
+  { tally, pages }: { readonly tally: Tally; readonly pages: number },
+): AsyncGenerator<string, void> {
+  for (;;) {
+    const table = tables[at.table];
+    if (!table || tally.pages >= pages) return;
+    const run: Run = yield* runLines(house.db, table, { after: at.after, pages }, tally);
+    // Where a run ended with the last row of its table, nothing is left to say of it.
+    if (run.sum.rows > 0 || at.after === null) {
+      at.runs.push(packRun(at.table, run.sum));
+      yield line(run.sum);
+    }
+    at.table += run.endsTable ? 1 : 0;
+    at.after = run.endsTable ? null : run.after;
+  }
+}
+
 const line = (value: object) => `${JSON.stringify(value)}\n`;
 
-const isSame = (one: LogHead, other: LogHead) => one.seq === other.seq && one.sums === other.sums;
+type Stand = Pick<ExportPlace, "log" | "schemaVersion">;
+
+/** What changes when anything of a tenant does. */
+async function standOf({ db }: TenantCtx): Promise<Stand> {
+  return { log: await readLogHead(db), schemaVersion: await readSchemaVersion(db) };
+}
+
+function isSame(one: Stand, other: Stand): boolean {
+  return (
+    one.log.seq === other.log.seq &&
+    one.log.sums === other.log.sums &&
+    one.schemaVersion === other.schemaVersion
+  );
+}
 
 async function headerOf(
   ctx: PlatformCtx,
@@ -91,13 +132,13 @@ async function headerOf(
   schemaVersion: number,
   tables: readonly Table[],
 ): Promise<z.input<typeof ArchiveHeader>> {
-  const { id, slug, name, state, plan, limits } = tenant;
+  const { id, slug, name, state, region, plan, limits: own } = tenant;
   return {
     format: ARCHIVE_FORMAT,
     version: ARCHIVE_VERSION,
     schema_version: schemaVersion,
     exported_at: new Date().toISOString(),
-    tenant: { id, slug, name, state, plan, limits: limitsOf(limits), quotas: quotasOf(limits) },
+    tenant: { id, slug, name, state, region, plan, limits: limitsOf(own), quotas: quotasOf(own) },
     keys: await proveKeys(ctx.settings.MASTER_KEY, id),
     tables: tables.map(({ name: table, columns }) => ({ table, columns: [...columns] })),
   };

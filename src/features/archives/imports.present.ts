@@ -12,6 +12,7 @@ export function presentImport(row: ImportRow): z.input<typeof TenantImport> {
     schema_version: row.schemaVersion,
     parts: row.parts,
     rows: row.rows,
+    rows_verified: row.verification?.rows ?? 0,
     started_by: row.startedBy,
     started_at: row.startedAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),

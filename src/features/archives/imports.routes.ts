@@ -1,11 +1,15 @@
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { NDJSON, readLines } from "../../platform/http/ndjson.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
+import { idParams } from "../../platform/http/schemas.ts";
 import { TenantSummary } from "../registration/index.ts";
 import { abandonImport } from "./abandon.service.ts";
 import {
   ArchiveManifest,
+  CompleteQuery,
+  ImportPage,
   ImportParams,
+  ImportQuery,
   NewImport,
   PartParams,
   TenantImport,
@@ -13,7 +17,7 @@ import {
 import { beginImport } from "./begin.service.ts";
 import { completeImport } from "./complete.service.ts";
 import { presentImport } from "./imports.present.ts";
-import { getImport } from "./imports.service.ts";
+import { getImport, list } from "./imports.service.ts";
 import { takePart } from "./part.service.ts";
 import { SeedArchive } from "./seed.schemas.ts";
 import { importSeed } from "./seed.service.ts";
@@ -102,6 +106,29 @@ mount(
   importsRouter,
   endpoint({
     method: "get",
+    path: "/tenants/{id}/imports",
+    operationId: "listImports",
+    summary: "A tenant's imports and moves",
+    description: "A tenant has one open at most, which is receiving or verified.",
+    tag: TAG,
+    doors: "platform",
+    access: ACCESS,
+    params: idParams("tenant"),
+    query: ImportQuery,
+    response: { status: 200, description: "Imports, newest first.", schema: ImportPage },
+  }),
+  {
+    handle: (ctx, { params, query }) => list(ctx, params.id, query),
+    present: ({ items, nextCursor }) => ({
+      body: { data: items.map(presentImport), next_cursor: nextCursor },
+    }),
+  },
+);
+
+mount(
+  importsRouter,
+  endpoint({
+    method: "get",
     path: "/tenants/{id}/imports/{import}",
     operationId: "getImport",
     summary: "How far an import is",
@@ -164,19 +191,26 @@ mount(
     summary: "Let the tenant live in what was imported",
     description:
       "The body is the manifest of the archive. Counts and checksums are computed anew from the " +
-      "database. A new tenant is active then; one that has moved is what it was before. May be asked again.",
+      "database, for as long as one request may take: 202 wants the same again, until it is 200. A new " +
+      "tenant is active then; one that has moved is what it was before.",
     tag: TAG,
     doors: "platform",
     access: ACCESS,
     idempotency: "off",
     params: ImportParams,
+    query: CompleteQuery,
     body: ArchiveManifest,
-    response: { status: 200, description: "The import, done.", schema: TenantImport },
-    problems: ["archive-invalid", "import-state", "conflict", "misdirected"],
+    response: {
+      status: 200,
+      description: "The import, done.",
+      also: { 202: "How far it is: ask again." },
+      schema: TenantImport,
+    },
+    problems: ["archive-invalid", "import-state", "tenant-state", "conflict", "misdirected"],
   }),
   {
-    handle: (ctx, { params, body }) => completeImport(ctx, params, body),
-    present: (row) => ({ body: presentImport(row) }),
+    handle: (ctx, { params, query, body }) => completeImport(ctx, params, body, query.pages),
+    present: (row) => ({ status: row.state === "done" ? 200 : 202, body: presentImport(row) }),
   },
 );
 
@@ -196,7 +230,7 @@ mount(
     idempotency: "off",
     params: ImportParams,
     response: { status: 204, description: "The import is abandoned." },
-    problems: ["import-state", "conflict", "misdirected"],
+    problems: ["import-state", "tenant-state", "conflict", "misdirected"],
   }),
   {
     handle: (ctx, { params }) => abandonImport(ctx, params),

@@ -25,7 +25,13 @@ mount(
     idempotency: "off",
     body: SignIn,
     response: { status: 200, description: "Tokens and the user.", schema: SignedInUser },
-    problems: ["invalid-credentials", "sign-in-locked", "tenant-suspended", "overloaded"],
+    problems: [
+      "invalid-credentials",
+      "sign-in-locked",
+      "tenant-suspended",
+      "misdirected",
+      "overloaded",
+    ],
   }),
   {
     handle: (ctx, { body }) => auth.signIn(ctx, body),

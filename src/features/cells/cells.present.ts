@@ -1,7 +1,8 @@
 import type { z } from "zod";
 import { type Cell as CellRow, freeIn } from "../../platform/tenancy/index.ts";
 import type { DatabaseRow } from "./cells.repository.ts";
-import type { Cell, TenantDatabasePage } from "./cells.schemas.ts";
+import type { Cell, PutCell, TenantDatabasePage } from "./cells.schemas.ts";
+import type { Put } from "./cells.service.ts";
 
 export function presentCell(cell: CellRow): z.input<typeof Cell> {
   return {
@@ -15,6 +16,10 @@ export function presentCell(cell: CellRow): z.input<typeof Cell> {
     free: freeIn(cell),
     updated_at: cell.updatedAt?.toISOString() ?? null,
   };
+}
+
+export function presentPut({ cell, runs }: Put): z.input<typeof PutCell> {
+  return { ...presentCell(cell), version: runs };
 }
 
 export function presentDatabase(

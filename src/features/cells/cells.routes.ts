@@ -1,6 +1,6 @@
 import { endpoint } from "../../platform/http/endpoint.ts";
 import { createRouter, mount } from "../../platform/http/router.ts";
-import { presentCell, presentDatabase } from "./cells.present.ts";
+import { presentCell, presentDatabase, presentPut } from "./cells.present.ts";
 import {
   Cell,
   CellChanges,
@@ -8,6 +8,7 @@ import {
   CellParams,
   CellQuery,
   ClaimableDatabases,
+  PutCell,
   TenantDatabasePage,
   TenantDatabaseQuery,
   TriedCell,
@@ -69,7 +70,7 @@ mount(
     summary: "Make a cell known, or open or close it",
     description:
       "Deploys do it. A new cell's databases are claimable once they were tried. " +
-      "A closed cell keeps its tenants.",
+      "A closed cell keeps its tenants. The cell itself answers, so `version` is what runs there; to close a known one any cell will do, for it may be down.",
     tag: TAG,
     doors: "platform",
     access: "cells:write",
@@ -79,17 +80,17 @@ mount(
       status: 200,
       description: "The cell as changed.",
       also: { 201: "The cell, which was not known before." },
-      schema: Cell,
+      schema: PutCell,
       headers: ["ETag"],
     },
     problems: ["misdirected", "precondition-failed", "conflict"],
   }),
   {
     handle: (ctx, { params, body, ifMatch }) => cells.put(ctx, params.name, body, ifMatch),
-    present: ({ cell, isNew }) => ({
-      body: presentCell(cell),
-      version: cell.version,
-      ...(isNew ? { status: 201 } : {}),
+    present: (put) => ({
+      body: presentPut(put),
+      version: put.cell.version,
+      ...(put.isNew ? { status: 201 } : {}),
     }),
   },
 );

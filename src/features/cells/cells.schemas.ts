@@ -34,6 +34,14 @@ export const Cell = z
   })
   .openapi("Cell");
 
+export const PutCell = Cell.extend({
+  version: z
+    .string()
+    .nullable()
+    .openapi({ example: "1.2.0+2871fe2c61cf" })
+    .describe("What runs there now, by its own word; null where another cell has closed it."),
+}).openapi("PutCell");
+
 export const CellPage = pageOf(Cell, "CellPage");
 
 export const CellQuery = strictQuery(pageQuery);

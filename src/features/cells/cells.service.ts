@@ -6,6 +6,7 @@ import { Failure } from "../../platform/problems.ts";
 import type { Region } from "../../platform/regions.ts";
 import {
   boundHere,
+  CELL_HEADER,
   type Cell,
   commit,
   readCells,
@@ -46,13 +47,15 @@ export interface Put {
   readonly cell: Cell;
   /** Whether it was not known before. */
   readonly isNew: boolean;
+  /** The version that it runs, by its own word; null where another cell has closed it. */
+  readonly runs: string | null;
 }
 
 /**
  * Makes this cell known, or changes what is known of it. Where its data is kept is the deployment's to
  * say; naming another region is a mistake that must not go unnoticed.
- * @throws Failure `misdirected` for another cell; `validation-failed` for another region than its own;
- * `precondition-failed`, `conflict`
+ * @throws Failure `misdirected` for another cell that is not just closed, `not-found` for one that nobody knows yet;
+ * `validation-failed` for another region than its own; `precondition-failed`, `conflict`
  */
 export async function put(
   ctx: SignedIn<PlatformCtx>,
@@ -60,8 +63,11 @@ export async function put(
   changes: z.output<typeof CellChanges>,
   ifMatch: IfMatch,
 ): Promise<Put> {
+  const before = (await readCells(ctx)).find((each) => each.name === name);
+  if (!before) throw unknown(name);
+  const isOther = name !== ctx.settings.CELL;
+  if (isOther && isOnlyClosed(before, changes)) return close(ctx, before, ifMatch);
   requireCell(ctx, name);
-  const before = await get(ctx, name);
   requireVersion(ifMatch, before.version);
   const region = ctx.settings.REGION ?? null;
   requireRegion(before, region, changes.region);
@@ -76,6 +82,25 @@ export async function put(
   return isNew ? makeKnown(ctx, { ...before, ...next }) : change(ctx, before, next, ifMatch);
 }
 
+function isOnlyClosed({ version }: Cell, { open, region }: z.output<typeof CellChanges>): boolean {
+  return version > 0 && open === false && region === undefined;
+}
+
+/** Any cell may do this: one that is down could not close itself, and new tenants would be sent there. */
+function close(ctx: SignedIn<PlatformCtx>, before: Cell, ifMatch: IfMatch): Promise<Put> {
+  requireVersion(ifMatch, before.version);
+  const { region, bound, version } = before;
+  const next = { region, open: false, bound, updatedAt: new Date(), version: version + 1 };
+  return change(ctx, before, next, ifMatch);
+}
+
+/** A new cell is known to itself alone, and perhaps to the router: it asks there before it believes this. */
+function unknown(name: string): Failure {
+  return new Failure("not-found", `No cell ${name} is known.`, {
+    headers: { [CELL_HEADER]: name },
+  });
+}
+
 /** Of a new cell nothing may be claimed that was not claimed before: its databases are to be tried. */
 async function makeKnown(ctx: SignedIn<PlatformCtx>, seen: Cell): Promise<Put> {
   const { name, region, open } = seen;
@@ -85,7 +110,7 @@ async function makeKnown(ctx: SignedIn<PlatformCtx>, seen: Cell): Promise<Put> {
     ctx,
     [insertCell(cell), requireLastClaimed(name, last)],
     [{ action: "cell.created", target: name, details: { new: { region, open } } }],
-    { cell, isNew: true },
+    { cell, isNew: true, runs: ctx.settings.VERSION },
   );
 }
 
@@ -95,13 +120,14 @@ async function change(
   next: Changes & Pick<Cell, "region" | "open">,
   ifMatch: IfMatch,
 ): Promise<Put> {
+  const { CELL, VERSION } = ctx.settings;
   const { name, region, open } = before;
   const details = { old: { region, open }, new: { region: next.region, open: next.open } };
   return commit(
     ctx,
     [updateCell(before, next, lostRace(ifMatch))],
     [{ action: "cell.updated", target: name, details }],
-    { cell: { ...before, ...next }, isNew: false },
+    { cell: { ...before, ...next }, isNew: false, runs: name === CELL ? VERSION : null },
   );
 }
 

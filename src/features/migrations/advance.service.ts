@@ -12,7 +12,7 @@ import {
 } from "../../platform/tenancy/index.ts";
 import type { migrationRuns } from "./migrations.tables.ts";
 import { findOpenRun, MOVED, moveOn } from "./runs.repository.ts";
-import { CLAIMED, claimTargets, giveUpLost, listClaimed } from "./targets.repository.ts";
+import { CLAIMED, claimTargets, giveUpLost, listClaimed } from "./target-work.repository.ts";
 
 /** What a bell calls for: the tenant's migration, in the run that is its item. */
 export const MIGRATE: JobAddress = { name: "migrations.migrate", queue: "doorbells" };

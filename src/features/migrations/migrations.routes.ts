@@ -104,3 +104,25 @@ mount(
     present: (run) => ({ body: presentRun(run) }),
   },
 );
+
+mount(
+  migrationsRouter,
+  endpoint({
+    method: "post",
+    path: "/migrations/{id}/cancel",
+    operationId: "cancelMigration",
+    summary: "Halt a run",
+    description:
+      "Whoever is not migrated yet counts as failed; the run can be resumed. For a run that waits for a cell which is down.",
+    tag: TAG,
+    doors: "platform",
+    access: "migrations:write",
+    params: idParams("migration"),
+    response: { status: 200, description: "The run, which is over.", schema: Migration },
+    problems: ["conflict"],
+  }),
+  {
+    handle: (ctx, { params }) => migrations.cancel(ctx, params.id),
+    present: (run) => ({ body: presentRun(run) }),
+  },
+);

@@ -9,6 +9,7 @@ import type { MigrationQuery, NewMigration } from "./migrations.schemas.ts";
 import {
   findOpenRun,
   findRun,
+  haltRun,
   insertRun,
   listRuns,
   noneOpen,
@@ -16,6 +17,7 @@ import {
   reopenRun,
 } from "./runs.repository.ts";
 import {
+  cancelTargets,
   countTargets,
   findCanary,
   insertTargets,
@@ -139,6 +141,30 @@ export async function resume(ctx: SignedIn<PlatformCtx>, id: string): Promise<Ru
   ).catch((error: unknown) => nameOpen(ctx, error));
   await advanceSoon(ctx, run);
   return result;
+}
+
+/**
+ * Halts an open run, whatever it waits for: a cell that is down would hold up all others for ever. Who is
+ * not done counts as failed, so that the run can be resumed; a migration that is under way ends as it will.
+ * A run that is over stays as it is.
+ * @throws Failure `not-found`, `conflict`
+ */
+export async function cancel(ctx: SignedIn<PlatformCtx>, id: string): Promise<RunRow> {
+  const before = await requireRun(ctx, id, "primary");
+  if (before.state !== "canary" && before.state !== "fleet") return before;
+  const now = new Date();
+  const changes = {
+    state: "halted",
+    updatedAt: now,
+    finishedAt: now,
+    version: before.version + 1,
+  } as const;
+  return commit(
+    ctx,
+    [haltRun(id, before.version, changes), cancelTargets(id, now)],
+    [{ action: "migration.cancelled", target: id }],
+    { ...before, ...changes },
+  );
 }
 
 async function requireRun(ctx: PlatformCtx, id: string, from?: "primary"): Promise<RunRow> {

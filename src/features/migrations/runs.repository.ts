@@ -80,6 +80,24 @@ export function reopenRun(id: string, fromVersion: number, changes: Partial<Run>
   };
 }
 
+/** Halts a run that is open. */
+export function haltRun(id: string, fromVersion: number, changes: Partial<Run>): Step {
+  return {
+    statement: write
+      .update(migrationRuns)
+      .set(changes)
+      .where(
+        and(
+          eq(migrationRuns.id, id),
+          eq(migrationRuns.version, fromVersion),
+          sql`${migrationRuns}.${OPEN}`,
+        ),
+      ),
+    expect: 1,
+    as: "migration_runs.cancel",
+  };
+}
+
 /** Names of the steps that move a run, for the audit entries that hang on them. */
 export const MOVED = {
   halted: "migration_runs.halt",

@@ -3,7 +3,7 @@ import type { Doorbell } from "../../platform/jobs/doorbell.ts";
 import { faultKind } from "../../platform/jobs/fault-kind.ts";
 import { errorFields } from "../../platform/observe/logger.ts";
 import { Failure } from "../../platform/problems.ts";
-import { commit, migrateTenant } from "../../platform/tenancy/index.ts";
+import { commit, migrateTenant, schemaGoal } from "../../platform/tenancy/index.ts";
 import { advance, MOST_TRIES, type Outcome } from "./advance.service.ts";
 import {
   beginTarget,
@@ -13,7 +13,7 @@ import {
   handOver,
   targetDone,
   targetFailed,
-} from "./targets.repository.ts";
+} from "./target-work.repository.ts";
 
 /** How long a tenant's migrations may take, in ms; each is one batch, which D1 gives 30 s. */
 const WORK_MS = 300_000;
@@ -30,14 +30,17 @@ export async function migrateTarget(
   if (found) await advance(ctx, found.run, await outcomeOf(ctx, found));
 }
 
-/** Whether this bell is the one that begins. */
+/**
+ * Whether this bell is the one that begins. An isolate of the release before may hear it, as those that
+ * a deploy has not replaced yet: it leaves the tenant claimed, and the schedule rings again.
+ */
 async function begin(ctx: PlatformCtx, runId: string, tenantId: string): Promise<boolean> {
   const now = new Date();
   const until = new Date(now.getTime() + WORK_MS);
   try {
     await commit(
       ctx,
-      [beginTarget({ runId, tenantId }, now, until)],
+      [beginTarget({ runId, tenantId }, { now, until, goal: schemaGoal(ctx.settings) })],
       [{ action: "migration.tenant_begun", target: runId, summed: true }],
     );
     return true;
@@ -60,7 +63,7 @@ async function outcomeOf(ctx: PlatformCtx, found: Found): Promise<Outcome> {
   } catch (error) {
     return failureOf(ctx, found, error);
   }
-  return { steps: [targetDone(target, new Date())], audit: [] };
+  return { steps: [targetDone(target, run.schemaVersion, new Date())], audit: [] };
 }
 
 /** A database that did not answer may do so soon; one that refuses will refuse again. */

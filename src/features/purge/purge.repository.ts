@@ -20,17 +20,34 @@ const BREAKERS = { "service.created": "service", "destination.created": "destina
 const ACTIONS = Object.keys(BREAKERS) as (keyof typeof BREAKERS)[];
 
 /** Tenants of a cell that are being erased, in any order: one that fails stands before no other. */
-export function findPurging(db: ControlDb, cell: string, count: number): Promise<TenantRow[]> {
+export function listPurging(db: ControlDb, cell: string, count: number) {
   return db.read(
     (reader) =>
       reader
-        .select()
+        .select({ id: tenants.id, slug: tenants.slug })
         .from(tenants)
         .where(and(eq(tenants.state, "purging"), eq(tenants.cell, cell)))
         .orderBy(sql`random()`)
         .limit(count),
     "primary",
   );
+}
+
+/** The tenant, if the cell has it to erase. */
+export async function findPurging(
+  db: ControlDb,
+  cell: string,
+  id: string,
+): Promise<TenantRow | undefined> {
+  const [row] = await db.read(
+    (reader) =>
+      reader
+        .select()
+        .from(tenants)
+        .where(and(eq(tenants.id, id), eq(tenants.state, "purging"), eq(tenants.cell, cell))),
+    "primary",
+  );
+  return row;
 }
 
 /** Keys of all circuit breakers that the tenant ever had, as its log tells. */

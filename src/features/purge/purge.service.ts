@@ -5,7 +5,7 @@ import { getTenant, purgeAfter, type TenantRow } from "../tenants/index.ts";
 import { markPurging } from "./purge.repository.ts";
 
 /**
- * Begins to erase a tenant. Its cell's schedule does the rest; there is no way back.
+ * Begins to erase a tenant. Its cell does the rest; there is no way back.
  * @param slug spelled by whoever asks, so that no other tenant is meant
  * @throws Failure `not-found`, `validation-failed` for another tenant's slug, `tenant-state` unless
  * it is deactivated and its grace is over, `conflict`

@@ -108,7 +108,7 @@ mount(
       schema: Tenant,
       headers: ["ETag"],
     },
-    problems: ["misdirected", "precondition-failed", "conflict"],
+    problems: ["tenant-state", "misdirected", "precondition-failed", "conflict"],
   }),
   {
     handle: (ctx, { params, body, ifMatch }) => tenants.update(ctx, params.id, body, ifMatch),

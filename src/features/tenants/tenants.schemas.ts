@@ -61,6 +61,19 @@ export const Tenant = TenantSummary.extend({
     example: "eu",
   }),
   state: z.enum(TENANT_STATES).openapi({ example: "active" }),
+  database: z.string().openapi({
+    description: "Its database, by the name of the cell's binding.",
+    example: "TENANT_DB_0001",
+  }),
+  schema_version: z.int().openapi({
+    description: "Number of tenant migrations that its database has.",
+    example: 9,
+  }),
+  unsynced_since: Time.nullable().openapi({
+    description:
+      "Since when its database has not heard of its state, plan or limits; null: it has heard.",
+    example: null,
+  }),
   purge_after: Time.nullable().openapi({
     description: "From when on its data may be erased; null unless it is deactivated.",
     example: null,

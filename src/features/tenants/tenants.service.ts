@@ -58,8 +58,8 @@ export async function get(ctx: PlatformCtx, id: string, from?: "primary"): Promi
 /**
  * Changes what the registry says of a tenant. Plan, limits and quotas count within 5 seconds of being
  * told to its own database; if that one does not answer, a job goes on trying.
- * @throws Failure `not-found`, `misdirected`, `precondition-failed`, `conflict`, `validation-failed` for a
- * plan that is none
+ * @throws Failure `not-found`, `misdirected`, `tenant-state` for one that is erased, `precondition-failed`,
+ * `conflict`, `validation-failed` for a plan that is none
  */
 export async function update(
   ctx: SignedIn<PlatformCtx>,
@@ -75,6 +75,7 @@ export async function update(
   if (changes.plan !== undefined) requirePlan(ctx, changes.plan);
   const before = await get(ctx, id, "primary");
   requireVersion(ifMatch, before.version);
+  requireThere(before);
   const { plan, limits, quotas } = changes;
   const isNews = [plan, limits, quotas].some((change) => change !== undefined);
   if (isNews) requireCell(ctx, before.cell);
@@ -111,6 +112,12 @@ export async function update(
   return result;
 }
 
+/** Of whoever is erased, nothing new is written down. */
+function requireThere({ state }: TenantRow): void {
+  if (state !== "purging" && state !== "purged") return;
+  throw new Failure("tenant-state", "The tenant's data is erased for good.");
+}
+
 function requirePlan({ settings }: PlatformCtx, plan: string): void {
   if (isPlan(settings.PLANS, plan)) return;
   const message = `must be one of: ${Object.keys(settings.PLANS).join(", ")}`;
@@ -134,7 +141,7 @@ export async function move(
   requireCell(ctx, before.cell);
   requireVersion(ifMatch, before.version);
   if (!(MOVES[state] as readonly TenantState[]).includes(before.state)) {
-    throw new Failure("tenant-state");
+    throw new Failure("tenant-state", `The tenant is ${before.state}.`);
   }
   const now = new Date();
   const changes = {

@@ -1,3 +1,5 @@
+import { type Bindings, settingsOf } from "../../env.ts";
+import { createLogger, errorFields } from "../observe/logger.ts";
 import type { TenantRoute } from "../tenancy/index.ts";
 
 /**
@@ -10,6 +12,20 @@ export interface CellDoor {
    * @param route the tenant behind it; null: the platform's door
    */
   door(route: TenantRoute | null): Promise<Pick<Fetcher, "fetch">>;
+}
+
+/**
+ * A cell that was deployed with wrong settings could answer nothing behind its doors. The router had
+ * better hear so before it hands anything over.
+ * @throws Error naming every wrong setting; the router is told no more than that it failed
+ */
+export function requireSettings(env: Bindings): void {
+  try {
+    settingsOf(env);
+  } catch (error) {
+    createLogger().error("no door opens", errorFields(error));
+    throw error;
+  }
 }
 
 /** What comes with a tenant's door, as the router has found it. */

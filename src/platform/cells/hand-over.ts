@@ -19,6 +19,8 @@ export interface Hands {
 export interface Way {
   readonly cells: readonly string[];
   readonly route: TenantRoute | null;
+  /** Another cell has named the one to ask. */
+  readonly isNamed?: boolean;
 }
 
 /** An answer, the cell that has given it, and how many cells were asked. */
@@ -80,11 +82,11 @@ async function ask(hands: Hands, way: Way, request: Request) {
   }
 }
 
-async function openFirst({ env, log }: Hands, { cells, route }: Way) {
+async function openFirst({ env, log }: Hands, { cells, route, isNamed }: Way) {
   let last: unknown;
   for (const cell of cells) {
     try {
-      return { door: await openDoorOf(env, cell, route), cell };
+      return { door: await openDoorOf(env, cell, route, isNamed), cell };
     } catch (error) {
       last = error;
       if (route === null) log.warn("platform door closed", { cell });
@@ -95,12 +97,22 @@ async function openFirst({ env, log }: Hands, { cells, route }: Way) {
 
 /** Where the answer says that the request has to go; null when it is one for the client. */
 async function nextWay(hands: Hands, { route }: Way, answer: Response): Promise<Way | null> {
-  const named = answer.status === 421 ? answer.headers.get(CELL_HEADER) : null;
-  if (route === null) return named === null ? null : { cells: [named], route };
+  const named = cellNamedBy(answer, hands.env);
+  if (route === null) return named === null ? null : { cells: [named], route, isNamed: true };
   if (named === null && !answer.headers.has(ROUTE_HEADER)) return null;
   const now = await findAnew(hands, route);
   const isElsewhere = now && (now.cell !== route.cell || now.binding !== route.binding);
   return isElsewhere ? wayTo(now) : null;
+}
+
+/**
+ * The cell that the answer says is to be asked. One that the registry does not know is named with a 404,
+ * which stands unless this router knows it: so it is with a cell that was just deployed.
+ */
+function cellNamedBy({ status, headers }: Response, env: RouterBindings): string | null {
+  const name = headers.get(CELL_HEADER);
+  if (name === null || status === 421) return name;
+  return status === 404 && boundCells(env).includes(name) ? name : null;
 }
 
 /** While the registry is silent, what the cell has said has to do. */

@@ -17,17 +17,20 @@ const resting = new Map<string, number>();
 /**
  * Asks a cell for a door. Nothing has been done when that fails, so another cell may be asked.
  * @param route the tenant behind the door; null: the platform's
+ * @param isOnlyOne whether no other cell can answer, so that this one is asked though it rests
  * @throws Failure `not-ready`
  */
 export async function openDoorOf(
   env: RouterBindings,
   cell: string,
   route: TenantRoute | null,
+  isOnlyOne = false,
 ): Promise<Pick<Fetcher, "fetch">> {
   const binding = env[cellBinding(cell)] as CellDoor | undefined;
   if (!binding) throw silent(cell, "is not bound");
   const restsUntil = resting.get(cell);
-  if (restsUntil !== undefined && Date.now() < restsUntil) throw silent(cell, "rests");
+  if (!isOnlyOne && restsUntil !== undefined && Date.now() < restsUntil)
+    throw silent(cell, "rests");
   // Set before asking, so that one asks. Should that request be cut off, another asks soon.
   if (restsUntil !== undefined) rest(cell);
   try {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Bindings } from "../../env.ts";
+import { Origins } from "../http/origins.ts";
 import { LOG_LEVELS } from "../observe/logger.ts";
 import type { RegistryBindings } from "../tenancy/index.ts";
 
@@ -15,6 +16,7 @@ const Vars = z.object({
   BASE_URL: z.url({ protocol: /^https?$/ }).transform((text) => new URL(text)),
   /** Name of the cell that serves the platform's door. */
   HOME_CELL: z.string().regex(/^[a-z0-9-]{1,40}$/),
+  CORS_ORIGINS: Origins,
   LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
 });
 

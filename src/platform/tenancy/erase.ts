@@ -5,17 +5,15 @@ import type { TenantRoute } from "./directory.ts";
 import { requireCell } from "./here.ts";
 import { realm } from "./realm.tables.ts";
 import { guard, prepare } from "./statements.ts";
+import { readTables } from "./table-shapes.ts";
 import { openRoute } from "./tenancy.ts";
 
 /** Rows deleted in one batch: small enough for payloads, of which a row may hold a megabyte. */
 const ROWS = 500;
-/**
- * What stays to the end. The realm's row says whose the database is, and each batch asks it; what
- * was migrated says that nothing is to be made anew.
- */
-const KEPT = ["realm", "d1_migrations"];
+/** Stays to the end: its row says whose the database is, and each batch asks it. */
+const KEPT = "realm";
 /** The log names what else there is to erase, so it goes after all others. */
-const LATE = ["audit_log"];
+const LAST = "audit_log";
 
 /**
  * The scope, inside a tenant that nobody can enter any more.
@@ -34,23 +32,25 @@ export async function holdsTables(ctx: TenantCtx): Promise<boolean> {
 
 /**
  * Erases the database of a tenant that is being purged: rows in chunks, those that refer to others
- * first, at last all tables at once. It keeps no log of that, since the log goes too. What was erased
- * stays erased, so that it may be broken off anywhere and begun again.
- * @param until when it stops, in ms since 1970
+ * first, at last all tables at once, but for the list of migrations: nothing is to be made anew. It
+ * keeps no log of that, since the log goes too. What was erased stays erased, so that it may be broken
+ * off anywhere and begun again.
+ * @param batches after how many of rows it stops, so that what asks for it may end
  * @returns whether nothing is left
  * @throws Error when the database is another realm's; nothing was changed then
  */
-export async function eraseDatabase(ctx: TenantCtx, until: number): Promise<boolean> {
+export async function eraseDatabase(ctx: TenantCtx, batches: number): Promise<boolean> {
   const tables = await tablesOf(ctx);
   if (tables.length === 0) return true;
   await closeForGood(ctx);
-  for (const table of tables) {
-    if (!KEPT.includes(table) && !(await emptyTable(ctx, table, until))) return false;
+  let left = batches;
+  for (const table of tables.filter((name) => name !== KEPT)) {
+    left = await emptyTable(ctx, table, left);
+    if (left < 0) return false;
   }
-  const dropped = tables.filter((name) => name !== "d1_migrations");
   await erase(
     ctx,
-    dropped.map((name) => sql`DROP TABLE IF EXISTS ${sql.identifier(name)}`),
+    tables.map((name) => sql`DROP TABLE IF EXISTS ${sql.identifier(name)}`),
   );
   return true;
 }
@@ -71,16 +71,16 @@ async function closeForGood(ctx: TenantCtx): Promise<void> {
   ]);
 }
 
-/** @returns whether it is empty; false where the time was over before */
-async function emptyTable(ctx: TenantCtx, name: string, until: number): Promise<boolean> {
+/** @returns how many batches are left once it is empty; fewer than none where they did not suffice */
+async function emptyTable(ctx: TenantCtx, name: string, batches: number): Promise<number> {
   const table = sql.identifier(name);
-  while (Date.now() < until) {
+  for (let left = batches - 1; left >= 0; left -= 1) {
     const [deleted = 0] = await erase(ctx, [
       sql`DELETE FROM ${table} WHERE rowid IN (SELECT rowid FROM ${table} LIMIT ${ROWS})`,
     ]);
-    if (deleted < ROWS) return true;
+    if (deleted < ROWS) return left;
   }
-  return false;
+  return -1;
 }
 
 /** One batch, in the tenant's own database or not at all. @returns rows changed by each statement */
@@ -92,27 +92,8 @@ async function erase(ctx: TenantCtx, statements: ReturnType<typeof sql>[]): Prom
 }
 
 /** The tables, each before those that it refers to. None where all were dropped. */
-async function tablesOf(ctx: TenantCtx): Promise<string[]> {
-  const rows = await ctx.db.read(
-    (reader) =>
-      reader
-        .select({ name: sql<string>`m.name`, parent: sql<string | null>`f."table"` })
-        .from(sql`sqlite_master AS m LEFT JOIN pragma_foreign_key_list(m.name) AS f`)
-        .where(sql`m.type = 'table' AND m.name NOT GLOB 'sqlite_*' AND m.name NOT GLOB '_cf_*'`),
-    "primary",
-  );
-  const parents = Map.groupBy(rows, ({ name }) => name);
-  const names = [...parents.keys()].filter((name) => !LATE.includes(name));
-  const ordered = new Set<string>();
-  // Whoever refers to a table is put before it, however long the chain.
-  const place = (name: string) => {
-    for (const [child, links] of parents) {
-      const refers = child !== name && links.some(({ parent }) => parent === name);
-      if (refers && !ordered.has(child)) place(child);
-    }
-    ordered.add(name);
-  };
-  if (!parents.has("realm")) return [];
-  for (const name of names) place(name);
-  return [...ordered, ...LATE.filter((name) => parents.has(name))];
+async function tablesOf({ db }: TenantCtx): Promise<string[]> {
+  const names = (await readTables(db)).map(({ name }) => name).reverse();
+  if (!names.includes("realm")) return [];
+  return [...names.filter((name) => name !== LAST), ...names.filter((name) => name === LAST)];
 }

@@ -1,7 +1,10 @@
 import type { Ctx } from "../context.ts";
 import { Failure } from "../problems.ts";
 
-/** Header of a `misdirected` answer: the name of the cell that has to be asked. The router reads it. */
+/**
+ * Header of a `misdirected` answer: the name of the cell that has to be asked. The router reads it. In a
+ * `not-found`, of a cell that only itself can make known.
+ */
 export const CELL_HEADER = "rowhouse-cell";
 
 /**

@@ -20,6 +20,7 @@ export { CELL_HEADER, requireCell } from "./here.ts";
 export { doorOf, tenantOrigin } from "./host.ts";
 export { enterClosed, furnish } from "./houses.ts";
 export { IdempotencyRace, storedAnswer } from "./idempotency-row.ts";
+export { type FencePass, raiseFence, takeDownFence } from "./import-fence.ts";
 export { openRegistry, type Registry, type RegistryBindings } from "./open-registry.ts";
 export { requireOwn } from "./own.ts";
 export {
@@ -30,7 +31,7 @@ export {
 } from "./provisioning.ts";
 export { type RealmStatus, realm } from "./realm.tables.ts";
 export { TENANT_STATES, type TenantState, tenants } from "./registry.tables.ts";
-export { migrateTenant, SCHEMA_VERSION, schemaGoal } from "./schema-version.ts";
+export { migrateTenant, SCHEMA_VERSION, schemaGoal, schemaOnceTouched } from "./schema-version.ts";
 export { isReservedSlug, isSlug } from "./slug.ts";
 export { type OnHeard, syncPending, syncTenant } from "./state-sync.ts";
 export { type Step, write } from "./statements.ts";

@@ -28,13 +28,22 @@ export function schemaGoal({ TENANT_SCHEMA }: Settings): number {
   return Math.min(TENANT_SCHEMA ?? SCHEMA_VERSION, SCHEMA_VERSION);
 }
 
+/** The schema that a tenant has once {@link migrateIfBehind} has been there. */
+export function schemaOnceTouched(settings: Settings, schemaVersion: number): number {
+  return isBehind(schemaVersion) ? schemaGoal(settings) : schemaVersion;
+}
+
+function isBehind(schemaVersion: number): boolean {
+  return schemaVersion < SCHEMA_VERSION - 1;
+}
+
 /**
  * A release runs on its schema and on the one before. A tenant that is older still, because the
  * fleet's migration has not reached it, is migrated when it is first touched.
  * @throws Failure `tenant-migrating` where its database refuses that; `database-unavailable`
  */
 export async function migrateIfBehind(scope: RequestScope, route: TenantRoute): Promise<void> {
-  if (route.schemaVersion >= SCHEMA_VERSION - 1 || caughtUp.get(route.binding)) return;
+  if (!isBehind(route.schemaVersion) || caughtUp.get(route.binding)) return;
   if (Date.now() - (failedAt.get(route.id) ?? Number.NEGATIVE_INFINITY) < LEFT_ALONE_MS) {
     throw new Failure("tenant-migrating");
   }
@@ -67,7 +76,15 @@ export async function migrateTenant(scope: RequestScope, route: TenantRoute): Pr
         statement: write
           .update(tenants)
           .set({ schemaVersion })
-          .where(and(eq(tenants.id, route.id), lt(tenants.schemaVersion, schemaVersion))),
+          .where(
+            and(
+              eq(tenants.id, route.id),
+              // It may have moved meanwhile, to a database that this one's migrations say nothing of.
+              eq(tenants.cell, route.cell),
+              eq(tenants.binding, route.binding),
+              lt(tenants.schemaVersion, schemaVersion),
+            ),
+          ),
         expect: "any",
         as: "tenants.schema_version",
       },

@@ -2,8 +2,8 @@ import { Buffer } from "node:buffer";
 import { sql } from "drizzle-orm";
 import { fromBase64 } from "../crypto/encoding.ts";
 import { Failure } from "../problems.ts";
-import { outcomeOf } from "./d1-errors.ts";
-import { handleOf, type PreparedSql, type RealmDb, unavailable } from "./database.ts";
+import type { PreparedSql, RealmDb } from "./database.ts";
+import { type FencePass, writeBehindFence } from "./import-fence.ts";
 import { prepare } from "./statements.ts";
 import type { Table } from "./table-shapes.ts";
 import { type TableRow, type TableValue, toSqliteJson } from "./table-values.ts";
@@ -18,20 +18,25 @@ export interface Filling {
 const STATEMENT_BYTES = 1_000_000;
 
 /**
- * Writes rows as they are into a database that nobody uses yet, all of them or none. A row whose key is
+ * Writes rows as they are into a database that an import fills, all of them or none. A row whose key is
  * there stays as it is, so that the same rows may be written again. The database's own triggers and
  * constraints judge each row as they do every other; there is no audit row, for the log is among what is
  * written.
- * @throws Failure `archive-invalid` for rows that the database refuses, `database-unavailable`
+ * @throws Failure `archive-invalid` for rows that the database refuses, `import-state`,
+ * `database-unavailable`
  */
-export async function fillTables(db: RealmDb, fillings: readonly Filling[]): Promise<void> {
-  const batch = fillings.flatMap(statementsOf);
-  if (batch.length > 0) await write(db, batch);
+export async function fillTables(
+  db: RealmDb,
+  pass: FencePass,
+  fillings: readonly Filling[],
+): Promise<void> {
+  await write(db, pass, fillings.flatMap(statementsOf));
 }
 
-/** Sets what counting tables go on from; never back. */
+/** Sets what counting tables go on from; never back. @throws Failure as for rows */
 export async function fillSequences(
   db: RealmDb,
+  pass: FencePass,
   sequences: Readonly<Record<string, number>>,
 ): Promise<void> {
   const batch = Object.entries(sequences).flatMap(([name, seq]) => [
@@ -39,15 +44,14 @@ export async function fillSequences(
       WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ${name})`),
     prepare(sql`UPDATE sqlite_sequence SET seq = max(seq, ${seq}) WHERE name = ${name}`),
   ]);
-  if (batch.length > 0) await write(db, batch);
+  await write(db, pass, batch);
 }
 
-async function write(db: RealmDb, batch: readonly PreparedSql[]): Promise<void> {
+async function write(db: RealmDb, pass: FencePass, batch: readonly PreparedSql[]): Promise<void> {
   try {
-    await handleOf(db).batch(batch);
+    await writeBehindFence(db, pass, batch);
   } catch (cause) {
-    // Whatever came of it, the same may be sent again.
-    if (outcomeOf(cause) !== "rejected") throw unavailable(cause);
+    if (cause instanceof Failure) throw cause;
     const why =
       /(?:UNIQUE|CHECK|NOT NULL|FOREIGN KEY) constraint failed[^"]{0,100}|append-only|write-once/;
     const [text = "a rule of its own"] = why.exec(String(cause)) ?? [];
@@ -77,23 +81,23 @@ function statementsOf({ table, rows }: Filling): PreparedSql[] {
   return statements;
 }
 
-/** Many rows by one statement, in their order. */
+/** Many rows by one statement, in their order. Tables have columns that are named as those of `json_each`. */
 function insertAll(table: Table, rows: string): PreparedSql {
   const at = (index: number) => sql.raw(`'$[${index}]'`);
   const blobAt = (index: number) => sql.raw(`'$[${index}].blob'`);
   const values = table.columns.map(
-    (_, index) => sql`CASE json_type(value, ${at(index)})
-      WHEN 'object' THEN unhex(json_extract(value, ${blobAt(index)}))
-      ELSE json_extract(value, ${at(index)}) END`,
+    (_, index) => sql`CASE json_type(line.value, ${at(index)})
+      WHEN 'object' THEN unhex(json_extract(line.value, ${blobAt(index)}))
+      ELSE json_extract(line.value, ${at(index)}) END`,
   );
   const same = table.key.map((column) => {
     const index = table.columns.indexOf(column);
-    return sql`${sql.identifier(column)} IS json_extract(value, ${at(index)})`;
+    return sql`${sql.identifier(column)} IS json_extract(line.value, ${at(index)})`;
   });
   return prepare(sql`INSERT INTO ${sql.identifier(table.name)} (${names(table.columns)})
-    SELECT ${list(values)} FROM json_each(${rows})
+    SELECT ${list(values)} FROM json_each(${rows}) AS line
     WHERE NOT EXISTS (SELECT 1 FROM ${sql.identifier(table.name)} WHERE ${all(same)})
-    ORDER BY key`);
+    ORDER BY line.key`);
 }
 
 /** A row that is too large to go with others. */

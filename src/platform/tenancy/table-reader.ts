@@ -18,11 +18,13 @@ export interface TablePage {
  * Reads the rows of a table in the order in which they came to be, a page at a time, whatever its columns
  * are. The database itself counts how many rows make a page, so that large rows do not come 500 at once.
  * @param after `next` of the page before; null for the first
+ * @param most rows at most, where fewer than a page's are wanted
  */
 export async function readPage(
   db: RealmDb,
   table: Table,
   after: number | null,
+  most = PAGE_ROWS,
 ): Promise<TablePage> {
   const name = sql.identifier(table.name);
   const columns = table.columns.map((column) => sql`${sql.identifier(column)}`);
@@ -31,7 +33,7 @@ export async function readPage(
   const size = joined(sizes, sql`+`);
   const fitting = sql`SELECT max(1, count(*)) FROM (
       SELECT sum(size) OVER (ORDER BY place ROWS UNBOUNDED PRECEDING) AS total
-      FROM (SELECT rowid AS place, ${size} AS size FROM ${rest} LIMIT ${PAGE_ROWS})
+      FROM (SELECT rowid AS place, ${size} AS size FROM ${rest} LIMIT ${Math.min(most, PAGE_ROWS)})
     ) WHERE total <= ${PAGE_BYTES}`;
   const classes = columns.map((column) => sql`substr(typeof(${column}), 1, 1)`);
   const selected: Record<string, SQL> = { place: sql`place`, classes: joined(classes, sql`||`) };

@@ -1,5 +1,6 @@
 import { sql } from "drizzle-orm";
 import type { RealmDb } from "./database.ts";
+import { FENCE_TABLE } from "./import-fence.ts";
 
 /** A table as its own schema describes it. */
 export interface Table {
@@ -9,9 +10,9 @@ export interface Table {
   readonly key: readonly string[];
 }
 
-/** The tables that hold a realm's data; not SQLite's and D1's own, nor the list of migrations. */
+/** The tables that hold a realm's data; not SQLite's and D1's own, nor those that say how far it is. */
 const OURS = sql`m.type = 'table' AND m.name NOT GLOB 'sqlite_*' AND m.name NOT GLOB '_cf_*'
-  AND m.name <> 'd1_migrations'`;
+  AND m.name NOT IN ('d1_migrations', ${FENCE_TABLE})`;
 
 /** Reads what tables there are from the database itself; each comes after those that it refers to. */
 export async function readTables(db: RealmDb): Promise<readonly Table[]> {

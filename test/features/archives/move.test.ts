@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Doorbell } from "../../../src/platform/jobs/doorbell.ts";
 import {
   begun,
   complete,
@@ -14,6 +15,7 @@ import {
 } from "../../support/archives.ts";
 import { auditProves } from "../../support/audit-proof.ts";
 import { type Caller, newOperator, newTenant, PASSWORD, problemOf } from "../../support/client.ts";
+import { keptQueues } from "../../support/kept-queues.ts";
 import { countRows, populate } from "../../support/populate.ts";
 import { addService, eventOf, signed } from "../../support/webhooks.ts";
 import { bindings, databaseOf, databaseOfTenant, firstValue, ring } from "../../support/worker.ts";
@@ -155,6 +157,69 @@ describe("a tenant that moves to another cell", () => {
       headers: again.headers,
     });
     expect(accepted.status, accepted.text).toBe(202);
+  });
+
+  it("has what it held processed at the new cell, whose own queues are rung", async () => {
+    const { token } = operator;
+    const tenant = await newTenant();
+    const service = await addService(tenant);
+    expect((await ask("POST", `${TENANTS}/${tenant.id}/suspend`, { token })).status).toBe(200);
+    const delivery = await signed(service, eventOf(service, "held"));
+    const held = await cells["test-1"].call("POST", delivery.url, {
+      raw: delivery.body,
+      headers: delivery.headers,
+    });
+    expect(held.status, held.text).toBe(202);
+    const [left, queues] = [keptQueues(), keptQueues()];
+    const kept = {
+      "test-1": openCell("test-1", left.bindings),
+      "test-2": openCell("test-2", queues.bindings),
+    };
+    const there = kept["test-2"];
+    const asked = routed(kept);
+    const { url, archive } = await carried(tenant.id);
+    const done = await complete(asked, token, url, archive);
+    expect(done.status, done.text).toBe(200);
+    const fresh = await databaseOfTenant(tenant.slug);
+    const state = () =>
+      firstValue(fresh, "SELECT status FROM webhook_events WHERE id = ?", held.json.event_id);
+    expect(queues.take(), "nobody works for a suspended tenant").toEqual([]);
+    expect(await state()).toBe("pending");
+    expect((await asked("POST", `${TENANTS}/${tenant.id}/activate`, { token })).status).toBe(200);
+    const bells = queues.take().filter(({ queue }) => queue === "doorbells");
+    expect(bells.map(({ body }) => [body.job, body.tenant_id])).toEqual([
+      ["webhooks.drain", tenant.id],
+    ]);
+    expect(left.take(), "the cell that it left").toEqual([]);
+    expect(await ring([...bells.map(({ body }) => body)], "doorbells", there.env)).toEqual([]);
+    expect(await state()).toBe("completed");
+  });
+
+  it("has what waited when its move began processed when it has arrived", async () => {
+    const tenant = await newTenant();
+    const service = await addService(tenant);
+    const [left, queues] = [keptQueues(), keptQueues()];
+    const home = openCell("test-1", left.bindings);
+    const there = openCell("test-2", queues.bindings);
+    const delivery = await signed(service, eventOf(service, "waiting"));
+    const waiting = await home.call("POST", delivery.url, {
+      raw: delivery.body,
+      headers: delivery.headers,
+    });
+    expect(waiting.status, waiting.text).toBe(202);
+    const [bell] = left.take();
+    const { url, archive } = await carried(tenant.id);
+    const asked = routed({ "test-1": home, "test-2": there });
+    expect((await complete(asked, operator.token, url, archive)).status).toBe(200);
+    const bells = queues.take().filter(({ body }) => body.job === "webhooks.drain");
+    expect(bells.map(({ body }) => body.tenant_id)).toEqual([tenant.id]);
+    expect(await ring([bells[0]?.body as Doorbell], "doorbells", there.env)).toEqual([]);
+    const fresh = await databaseOfTenant(tenant.slug);
+    const status = "SELECT status FROM webhook_events WHERE id = ?";
+    expect(await firstValue(fresh, status, waiting.json.event_id)).toBe("completed");
+    // The bell of before the move finds nobody at home.
+    expect(await ring([bell?.body as Doorbell], "doorbells", home.env)).toEqual([]);
+    expect(await firstValue(fresh, "SELECT count(*) FROM events")).toBe(1);
   });
 
   it("gives nobody the old house, not even who still knows the way", async () => {

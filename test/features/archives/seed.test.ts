@@ -71,6 +71,33 @@ describe("people of another system", () => {
     expect((await auditProves(database)).rows).toBeGreaterThanOrEqual(6);
   });
 
+  it("have their past posted afterwards, as far back as events are kept", async () => {
+    const slug = "seed-past";
+    const actors = [{ type: "support", name: "Grace Hopper" }];
+    expect((await bring(form(slug, { actors }))).status).toBe(201);
+    const api = `http://${slug}.rowhouse.test/api/v1`;
+    const token = (await signIn(slug, `admin@${slug}.test`)).json.access_token;
+    const [actor] = (await call("GET", `${api}/actors`, { token })).json.data;
+    const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString();
+    const eventOf = (days: number) => ({
+      event_type: "ticket.closed",
+      actor_id: actor.id,
+      timestamp: daysAgo(days),
+    });
+    const batch = (days: number[]) =>
+      call("POST", `${api}/events/batch`, { token, body: { events: days.map(eventOf) } });
+    const taken = await batch([399, 30, 0]);
+    expect(taken.json, taken.text).toMatchObject({ created: 3, rejected: 0 });
+    const listed = await call("GET", `${api}/events`, { token });
+    const ages = listed.json.data.map(({ timestamp }: { timestamp: string }) =>
+      Math.round((Date.now() - Date.parse(timestamp)) / 86_400_000),
+    );
+    expect(ages.sort((a: number, b: number) => a - b)).toEqual([0, 30, 399]);
+    const older = await batch([1, 401]);
+    expect(older.json).toMatchObject({ created: 1, rejected: 1 });
+    expect(JSON.stringify(older.json.results[1])).toContain("must not be more than 400 days ago");
+  });
+
   it("whoever is wrong is named, and nothing is claimed", async () => {
     const before = await firstValue(bindings.CONTROL_DB, "SELECT count(*) FROM tenant_databases");
     const slug = "seed-wrong";

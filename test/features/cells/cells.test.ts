@@ -52,7 +52,9 @@ describe("cells", () => {
     const made = await as("PUT", "/test-1", {});
     expect(made.status).toBe(201);
     expect(made.json).toMatchObject({ open: true, bound: 200, claimable: count, free: 0 });
-    expect((await as("GET", "/test-1")).json).toEqual(made.json);
+    const { version, ...cell } = made.json;
+    expect(version, "what runs in the cell that has answered").toBe("development");
+    expect((await as("GET", "/test-1")).json).toEqual(cell);
     const refused = await register("too-early");
     expect([refused.status, problemOf(refused)]).toEqual([503, "pool-exhausted"]);
     expect(refused.headers.get("retry-after")).toBe("60");
@@ -118,13 +120,21 @@ describe("cells", () => {
     expect(names).toEqual(["other-1", "test-1"]);
     expect((await as("GET", "/other-1")).json).toMatchObject({ bound: 2, claimable: 0 });
     for (const reply of [
-      await as("PUT", "/other-1", { open: false }),
+      await as("PUT", "/other-1", { open: true }),
+      await as("PUT", "/other-1", { open: false, region: null }),
       await as("POST", "/other-1/databases", { claimable: 1 }),
-      await as("PUT", "/nowhere-1", {}),
     ]) {
       expect([reply.status, problemOf(reply)]).toEqual([421, "misdirected"]);
-      expect(reply.headers.get("rowhouse-cell")).toMatch(/^(other|nowhere)-1$/);
+      expect(reply.headers.get("rowhouse-cell")).toBe("other-1");
     }
+    // It may be down: nobody new is to be sent there, whoever says so.
+    const closed = await as("PUT", "/other-1", { open: false });
+    expect(closed.json).toMatchObject({ name: "other-1", open: false, bound: 2, version: null });
+    expect((await as("GET", "/other-1")).json.open).toBe(false);
+    // One that only the router may know.
+    const unknown = await as("PUT", "/nowhere-1", {});
+    expect([unknown.status, problemOf(unknown)]).toEqual([404, "not-found"]);
+    expect(unknown.headers.get("rowhouse-cell")).toBe("nowhere-1");
     for (const reply of [
       await as("GET", "/nowhere-1"),
       await as("POST", "/nowhere-1/databases", { claimable: 1 }),

@@ -9,7 +9,8 @@ import {
   problemOf,
   type TestTenant,
 } from "../../support/client.ts";
-import { registryOf, tick } from "../../support/worker.ts";
+import { purgesOf } from "../../support/purges.ts";
+import { registryOf } from "../../support/worker.ts";
 
 const API = `${PLATFORM_ORIGIN}/api/v1`;
 const DAY_MS = 86_400_000;
@@ -52,7 +53,7 @@ it("asks for the tenant's own slug, and does nothing for another's", async () =>
   for (const body of [undefined, {}, { slug: 7 }, { slug: tenant.slug, force: true }]) {
     expect((await as("POST", `/tenants/${tenant.id}/purge`, body)).status).toBeOneOf([400, 422]);
   }
-  await tick();
+  await purgesOf().minute();
   expect(await registryOf(tenant.slug)).toMatchObject({ state: "deactivated" });
 });
 
@@ -127,11 +128,13 @@ it("begins once, however often it is asked for, and there is no way back", async
   ] as const) {
     expect(problemOf(await as(method, `/tenants/${tenant.id}${path}`)), path).toBe("tenant-state");
   }
+  const renamed = await as("PUT", `/tenants/${tenant.id}`, { name: "Back again" });
+  expect(problemOf(renamed), "nothing new is written down").toBe("tenant-state");
   expect(problemOf(await call("GET", `${tenant.api}/auth/me`, { token: tenant.admin.token }))).toBe(
     "tenant-not-found",
   );
 
-  await tick();
+  await purgesOf().minute();
   const purged = await purge(tenant, tenant.slug);
   expect(purged.status).toBe(202);
   expect(purged.json).toMatchObject({ state: "purged", name: tenant.slug });

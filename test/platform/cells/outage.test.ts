@@ -1,8 +1,18 @@
 /** Cells that do not answer, and a registry that does not. */
+import { createExecutionContext } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../../../src/env.ts";
+import { Cell } from "../../../src/index.ts";
 import { forgetRoute } from "../../../src/platform/tenancy/directory.ts";
 import { captureLogs } from "../../support/captured-logs.ts";
-import { newTenant, PLATFORM_ORIGIN, problemOf, type TestTenant } from "../../support/client.ts";
+import {
+  newTenant,
+  PASSWORD,
+  PLATFORM_ORIGIN,
+  problemOf,
+  type Reply,
+  type TestTenant,
+} from "../../support/client.ts";
 import { LOST_TEXTS, wrapD1 } from "../../support/d1.ts";
 import { CANARY } from "../../support/log-scan.ts";
 import { cellNamed, type Door, HOME, openRouter, type TestRouter } from "../../support/routers.ts";
@@ -87,6 +97,26 @@ describe("a cell that is down", () => {
     expect(problemOf(await all.call("GET", HEALTH))).toBe("not-ready");
   });
 
+  it("is asked though it rests, when it is the only one that can answer", async () => {
+    const { cell, tenant } = await tenantApart();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const doors = [gone, cellNamed(cell), gone];
+    const shaky: Door = (route) => (doors.shift() ?? cellNamed(cell))(route);
+    const router = openRouter({ [cell]: shaky, ...home }, { HOME_CELL: cell });
+    const login = `${PLATFORM_ORIGIN}/api/v1/auth/login`;
+    const body = { email: tenant.admin.email, password: PASSWORD, tenant_slug: tenant.slug };
+    const signIn = () => router.call("POST", login, { body });
+    // Lost in the same request, and then in one before it.
+    expect((await signIn()).json?.user?.email).toBe(tenant.admin.email);
+    expect((await router.call("GET", HEALTH)).status).toBe(200);
+    expect((await signIn()).json?.user?.email).toBe(tenant.admin.email);
+    expect(router.asked.map(([name]) => name)).toEqual([
+      ...[cell, HOME, cell],
+      ...[cell, HOME],
+      ...[HOME, cell],
+    ]);
+  });
+
   it("is waited for 5 seconds by the first, and then asked by one in half a second", async () => {
     const { cell, tenant } = await tenantApart();
     vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
@@ -134,6 +164,70 @@ describe("a cell that is down", () => {
     const login = `${PLATFORM_ORIGIN}/api/v1/auth/login`;
     expect(problemOf(await atHome.call("POST", login, { body }))).toBe("outcome-unknown");
     expect(atHome.asked).toEqual([[cell, null]]);
+  });
+});
+
+describe("a cell whose settings are wrong", () => {
+  it("opens no door, and says in its own log why", async () => {
+    const { cell, tenant } = await tenantApart();
+    const opened = (changes: Partial<Bindings>) =>
+      new Cell(createExecutionContext(), { ...bindings, CELL: cell, ...changes });
+    const broken = opened({ MASTER_KEY: `k1:${CANARY}` });
+    const router = openRouter({ ...home, [cell]: (route) => broken.door(route) });
+    const { lines, entries } = await captureLogs(async () => {
+      const reply = await me(router, tenant);
+      expect([reply.status, problemOf(reply)]).toEqual([503, "not-ready"]);
+      expect(reply.text).not.toContain("MASTER_KEY");
+      expect((await me(router, neighbour)).status).toBe(200);
+    });
+    const own = entries.find(({ message }) => message === "no door opens");
+    expect(own).toMatchObject({ level: "error" });
+    expect(own?.error).toContain("MASTER_KEY");
+    expect(lines.join("\n")).not.toContain(CANARY);
+    // The platform's door is left to the others.
+    const atHome = openRouter(
+      { [cell]: (route) => broken.door(route), ...home },
+      { HOME_CELL: cell },
+    );
+    expect((await atHome.call("GET", HEALTH)).status).toBe(200);
+  });
+});
+
+describe("a page of another origin", () => {
+  const CORS_ORIGINS = "https://app.example.com";
+  const preflight = { "access-control-request-method": "GET" };
+  const allows = (reply: Reply) => reply.headers.get("access-control-allow-origin");
+
+  it("is told of an outage and of a host that is nobody's, if it is on the list", async () => {
+    const { cell, tenant } = await tenantApart();
+    const router = openRouter({ ...home, [cell]: gone }, { CORS_ORIGINS });
+    for (const [origin, allowed] of [
+      [CORS_ORIGINS, CORS_ORIGINS],
+      ["https://evil.example", null],
+    ] as const) {
+      for (const [url, status] of [
+        [`${tenant.api}/auth/me`, 503],
+        ["http://nobody-here.rowhouse.test/", 404],
+      ] as const) {
+        const refused = await router.call("GET", url, { headers: { origin } });
+        expect([refused.status, allows(refused)]).toEqual([status, allowed]);
+        expect(refused.headers.get("vary")).toBe("Origin");
+        expect(refused.headers.get("access-control-expose-headers")).toContain("Retry-After");
+        expect(refused.headers.has("content-security-policy")).toBe(true);
+        // Asked first. A page hears of nothing else without it.
+        const asked = await router.call("OPTIONS", url, { headers: { origin, ...preflight } });
+        expect([asked.status, asked.text, allows(asked)]).toEqual([204, "", allowed]);
+        expect(asked.headers.get("access-control-allow-headers")).toContain("Authorization");
+      }
+    }
+  });
+
+  it("hears of a cell what the cell says", async () => {
+    const router = openRouter(home, { CORS_ORIGINS });
+    const headers = { origin: CORS_ORIGINS };
+    expect(allows(await router.call("GET", `${neighbour.origin}/health`, { headers }))).toBeNull();
+    const asked = { headers: { ...headers, ...preflight } };
+    expect(allows(await router.call("OPTIONS", `${neighbour.api}/users`, asked))).toBeNull();
   });
 });
 

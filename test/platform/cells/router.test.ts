@@ -7,6 +7,7 @@ import { forgetRoute } from "../../../src/platform/tenancy/directory.ts";
 import { openRegistry } from "../../../src/platform/tenancy/index.ts";
 import {
   call,
+  newOperator,
   newTenant,
   PASSWORD,
   PLATFORM_ORIGIN,
@@ -14,6 +15,7 @@ import {
   type TestTenant,
 } from "../../support/client.ts";
 import { jobCtx } from "../../support/ctx.ts";
+import { forgetCells } from "../../support/open-cell.ts";
 import { cellNamed, type Door, HOME, openRouter, type TestRouter } from "../../support/routers.ts";
 import { bindings, databaseOfTenant } from "../../support/worker.ts";
 
@@ -88,6 +90,25 @@ describe("the router", () => {
       [OTHER, null],
     ]);
     expect([...reply.headers.keys()].filter((name) => name.startsWith("rowhouse-"))).toEqual([]);
+  });
+
+  it("asks a cell that the registry does not know yet, and says so of one that is none", async () => {
+    const router = openRouter(both);
+    const { token } = await newOperator();
+    const put = (name: string) =>
+      router.call("PUT", `${PLATFORM_ORIGIN}/api/v1/cells/${name}`, { token, body: {} });
+    const typo = await put("tset-2");
+    expect([typo.status, problemOf(typo)]).toEqual([404, "not-found"]);
+    expect(typo.json.detail).toBe("No cell tset-2 is known.");
+    expect(typo.headers.has("rowhouse-cell")).toBe(false);
+    expect(router.asked).toEqual([[HOME, null]]);
+    const made = await put(OTHER);
+    expect([made.status, made.json.name]).toEqual([201, OTHER]);
+    expect(router.asked.slice(1)).toEqual([
+      [HOME, null],
+      [OTHER, null],
+    ]);
+    await forgetCells();
   });
 
   it("goes on to two other cells at most, and no client sees that they disagree", async () => {

@@ -187,6 +187,20 @@ describe("ten thousand idle tenants", () => {
     );
   }, 600_000);
 
+  it.each(["tenants.purge", "migrations.advance"])(
+    "cost %s one read and the two commits of its run, a minute",
+    async (name) => {
+      await registerHouses(10_000, "idle");
+      const { env, trips, batches } = countingDeployment();
+      const [own, ...others] = schedules.filter((schedule) => schedule.name === name);
+      expect([own?.cron, others]).toEqual(["* * * * *", []]);
+      await runSchedules(own ? [own] : [], "* * * * *", env);
+      // And the minute's two looks for what did not run.
+      expect(trips).toEqual({ "control read": 1 + 2, "control batch": 2 });
+      expect(batches).toEqual([]);
+    },
+  );
+
   /** The rounds past all tenants, in which one is visited that has data, but nothing to do. */
   it("ring for nothing when they are visited, and each chore looks once", async ({ task }) => {
     const house = await settledHouse();

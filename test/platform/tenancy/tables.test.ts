@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createLogger } from "../../../src/platform/observe/logger.ts";
 import { createMeter } from "../../../src/platform/observe/meter.ts";
 import { open, type TenantDb } from "../../../src/platform/tenancy/database.ts";
+import { putUpFence } from "../../../src/platform/tenancy/import-fence.ts";
 import { fillSequences, fillTables } from "../../../src/platform/tenancy/table-filler.ts";
 import { readPage } from "../../../src/platform/tenancy/table-reader.ts";
 import {
@@ -16,13 +17,18 @@ import { showFigures } from "../../support/figures.ts";
 import { holds } from "../../support/property.ts";
 import { databaseOf } from "../../support/worker.ts";
 
+const PASS = { importId: "import", version: 1 };
+
 let taken = 150;
-/** Two databases with the same tables, opened as the platform opens a tenant's. */
+/** A database that has no row of it has no owner yet. */
+const REALM = "CREATE TABLE realm (id TEXT PRIMARY KEY)";
+
+/** Two databases with the same tables, which an import may fill, opened as the platform opens a tenant's. */
 async function twins(...tables: string[]) {
   return Promise.all(
     [0, 1].map(async () => {
       const binding = databaseOf(`TENANT_DB_${String(taken++).padStart(4, "0")}`);
-      for (const table of tables) await binding.prepare(table).run();
+      for (const table of [...tables, REALM]) await binding.prepare(table).run();
       const db = open<TenantDb>({
         realmId: "tenant",
         schemaVersion: 1,
@@ -32,6 +38,7 @@ async function twins(...tables: string[]) {
         trips: "tenantTrips",
         start: "first-primary",
       });
+      await putUpFence(db, PASS.importId);
       return { binding, db };
     }),
   ) as Promise<[Twin, Twin]>;
@@ -56,7 +63,7 @@ async function copied(from: TenantDb, to: TenantDb, table: Table) {
     const text = JSON.stringify(page.rows);
     const rows = JSON.parse(text) as TableRow[];
     expect(rows.flat().filter((value) => !isTableValue(value))).toEqual([]);
-    await fillTables(to, [{ table, rows }]);
+    await fillTables(to, PASS, [{ table, rows }]);
     figures.rows += rows.length;
     figures.pages += 1;
     figures.largest = Math.max(figures.largest, text.length);
@@ -182,10 +189,25 @@ describe("tables that are read and written whatever their columns are", () => {
       ["z", 1, "new"],
       ["z", 2, "p"],
     ];
-    await expect(fillTables(to.db, [{ table, rows }])).rejects.toMatchObject({
+    await expect(fillTables(to.db, PASS, [{ table, rows }])).rejects.toMatchObject({
       code: "archive-invalid",
     });
     expect(await exactRows(to.binding, "pairs")).toHaveLength(3);
+  });
+
+  it("columns are told from those of the rows that are on their way, whatever their names", async () => {
+    const [from, to] = await twins(
+      "CREATE TABLE named (value INTEGER, key TEXT, type TEXT, id TEXT, line TEXT, PRIMARY KEY (value, key))",
+    );
+    await from.binding.exec(
+      "INSERT INTO named VALUES (1, 'a', 'b', 'c', 'd'), (2, 'a', 'b', 'c', 'd')",
+    );
+    const table = await tableNamed(from.db, "named");
+    for (const times of [1, 2]) {
+      await copied(from.db, to.db, table);
+      const rows = await exactRows(to.binding, "named");
+      expect(rows, `time ${times}`).toEqual(await exactRows(from.binding, "named"));
+    }
   });
 
   it("parents come before children, and counting tables go on where they were", async () => {
@@ -195,16 +217,16 @@ describe("tables that are read and written whatever their columns are", () => {
       "CREATE TABLE c_grandparent (seq INTEGER PRIMARY KEY AUTOINCREMENT, self REFERENCES c_grandparent)",
     );
     const names = (await readTables(from.db)).map(({ name }) => name);
-    expect(names).toEqual(["c_grandparent", "b_parent", "a_child"]);
+    expect(names).toEqual(["c_grandparent", "b_parent", "a_child", "realm"]);
     await from.binding.exec("INSERT INTO c_grandparent (seq) VALUES (7), (9)");
     await from.binding.exec("DELETE FROM c_grandparent WHERE seq = 9");
     expect(await readSequences(from.db)).toEqual({ c_grandparent: 9 });
     for (const times of [1, 2]) {
       await copied(from.db, to.db, await tableNamed(from.db, "c_grandparent"));
-      await fillSequences(to.db, { c_grandparent: 9 });
+      await fillSequences(to.db, PASS, { c_grandparent: 9 });
       expect(await readSequences(to.db), `time ${times}`).toEqual({ c_grandparent: 9 });
     }
-    await fillSequences(to.db, { c_grandparent: 3 });
+    await fillSequences(to.db, PASS, { c_grandparent: 3 });
     expect(await readSequences(to.db), "never back").toEqual({ c_grandparent: 9 });
   });
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type OperatorsApi } from "../../../scripts/lib/operators-api.ts";
@@ -70,6 +70,8 @@ export interface Deploys {
   deploy(...args: string[]): Running;
   /** `npm run pool --`, and what comes after it. */
   pool(...args: string[]): Running;
+  /** `npm run tenants --`, and what comes after it. */
+  tenants(...args: string[]): Running;
   /** Pastes blocks of commands into one session of bash, in a checkout. */
   paste(blocks: readonly string[]): Promise<BlockResult[]>;
   /** Writes what fleet.toml says from now on. */
@@ -108,6 +110,7 @@ export function deploysTo(cloudflare: StandIn, host: string, fleet: string): Dep
   return {
     deploy: (...args) => begin("deploy.ts", "--env", "production", ...args),
     pool: (...args) => begin("pool.ts", ...args),
+    tenants: (...args) => begin("tenants.ts", ...args),
     paste: (blocks) => {
       const { MASTER_KEY: _, ...settings } = own;
       const lines = Object.entries(settings).map(([name, value]) => `export ${name}='${value}'`);
@@ -172,14 +175,40 @@ function run(args: readonly string[], env: NodeJS.ProcessEnv): Running {
   };
 }
 
-/** The process ids of a program and of all that it has started. */
+/**
+ * The process ids of a program and of all that it has started. Wranglers have groups of their own, so
+ * the system is asked for them: in /proc or, where that is missing, with ps.
+ */
 function familyOf({ pid }: ChildProcess): number[] {
+  const parents = existsSync("/proc/self/stat") ? parentsInProc() : parentsByPs();
   const family = [pid as number];
   for (const parent of family) {
-    const { stdout } = spawnSync("pgrep", ["-P", String(parent)], { encoding: "utf8" });
-    family.push(...stdout.split("\n").filter(Boolean).map(Number));
+    family.push(...parents.flatMap(([child, of]) => (of === parent ? [child] : [])));
   }
   return family;
+}
+
+/** Of each process its own id and its parent's. */
+type Parents = [pid: number, parent: number][];
+
+function parentsInProc(): Parents {
+  const pids = readdirSync("/proc").map(Number).filter(Boolean);
+  return pids.flatMap((pid) => {
+    try {
+      // The name in brackets may hold anything, brackets too; then come state and parent.
+      const [, parent] = /.*\) \S (\d+)/s.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
+      return [[pid, Number(parent)]];
+    } catch {
+      // It has ended in between.
+      return [];
+    }
+  });
+}
+
+function parentsByPs(): Parents {
+  const { stdout } = spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" });
+  const lines = stdout.split("\n").filter(Boolean);
+  return lines.map((line) => line.trim().split(/\s+/).map(Number) as [number, number]);
 }
 
 /** What a person's shell would have: nothing of the test runner's, and no settings of ours. */

@@ -32,7 +32,8 @@ export async function startEdge(account: Account): Promise<Edge> {
       port: account.runtime.port,
       method: incoming.method,
       path: incoming.url,
-      headers: incoming.headers,
+      // What comes from the world has come by TLS, which ends at the edge.
+      headers: { ...incoming.headers, "x-forwarded-proto": "https" },
       agent: false,
     });
 

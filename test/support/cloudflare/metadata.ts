@@ -69,7 +69,7 @@ export type Migrations = z.infer<typeof Migrations>;
 export const Observability = z.strictObject({
   enabled: z.boolean(),
   head_sampling_rate: z.number().nullish(),
-  logs: z.looseObject({}).nullish(),
+  logs: z.looseObject({ enabled: z.boolean(), invocation_logs: z.boolean() }).nullish(),
   traces: z.looseObject({}).nullish(),
 });
 

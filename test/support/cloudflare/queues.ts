@@ -23,7 +23,8 @@ type ConsumerBody = z.infer<typeof ConsumerBody>;
 /** Queues and the Workers that consume them. */
 export const QUEUE_ENDPOINTS: readonly Endpoint[] = [
   endpoint("GET /accounts/:account/queues", {
-    wranglerFields: ["name", "page"],
+    wranglerFields: ["name"],
+    query: z.strictObject({ page: z.string().optional() }) as z.ZodType<Record<string, string>>,
     answer: ({ queues }, call) => {
       const names = new URL(call.path, "http://local").searchParams.getAll("name");
       const found = queues.filter(

@@ -56,7 +56,7 @@ export const SCRIPT_DETAIL_ENDPOINTS: readonly Endpoint[] = [
       logpush: z.boolean().optional(),
       observability: Observability.nullish(),
       tags: z.array(z.string()).nullish(),
-      tail_consumers: z.array(z.looseObject({})).nullish(),
+      tail_consumers: z.array(z.looseObject({ service: z.string() })).nullish(),
     }),
     answer: (account, call) => {
       const script = scriptOf(account, call);

@@ -32,7 +32,8 @@ export const SCRIPT_ENDPOINTS: readonly Endpoint[] = [
   }),
   // An upload that is live at once: a Worker's first, and every one with migrations.
   endpoint(`PUT ${SCRIPT}`, {
-    query: query({ bindings_inherit: z.literal("strict").optional(), excludeScript: text }),
+    wranglerFields: ["excludeScript"],
+    query: query({ bindings_inherit: z.literal("strict").optional() }),
     form: true,
     answer: async (account, call) => {
       const name = call.params.script as string;

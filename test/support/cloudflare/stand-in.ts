@@ -3,12 +3,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { z } from "zod";
 import { freePort } from "../../../scripts/lib/port.ts";
 import { type Account, emptyAccount, hexId } from "./account.ts";
-import { ASSET_ENDPOINTS } from "./assets.ts";
-import { D1_ENDPOINTS } from "./d1.ts";
 import { startEdge } from "./edge.ts";
 import {
   type Call,
-  type Endpoint,
   Fault,
   isWrangler,
   type Method,
@@ -16,20 +13,8 @@ import {
   UnknownField,
   without,
 } from "./endpoint.ts";
-import { QUEUE_ENDPOINTS } from "./queues.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import { startRuntime } from "./runtime.ts";
-import { SCRIPT_DETAIL_ENDPOINTS } from "./script-details.ts";
-import { SCRIPT_ENDPOINTS } from "./scripts.ts";
-import { ZONE_ENDPOINTS } from "./zones.ts";
-
-const ENDPOINTS: readonly Endpoint[] = [
-  ...D1_ENDPOINTS,
-  ...QUEUE_ENDPOINTS,
-  ...SCRIPT_ENDPOINTS,
-  ...SCRIPT_DETAIL_ENDPOINTS,
-  ...ASSET_ENDPOINTS,
-  ...ZONE_ENDPOINTS,
-];
 
 const BASE = "/client/v4";
 const NOTHING = z.strictObject({});

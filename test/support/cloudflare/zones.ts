@@ -39,7 +39,7 @@ export const ZONE_ENDPOINTS: readonly Endpoint[] = [
       type: z.enum(["A", "AAAA", "CNAME"]),
       name: z.string(),
       content: z.string(),
-      ttl: z.number().optional(),
+      ttl: z.number(),
       proxied: z.boolean().optional(),
       comment: z.string().optional(),
     }),
