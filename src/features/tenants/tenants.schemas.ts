@@ -61,10 +61,7 @@ export const Tenant = TenantSummary.extend({
     example: "eu",
   }),
   state: z.enum(TENANT_STATES).openapi({ example: "active" }),
-  database: z.string().openapi({
-    description: "Its database, by the name of the cell's binding.",
-    example: "TENANT_DB_0001",
-  }),
+  database: z.string().describe("Its database, by the name of the cell's binding."),
   schema_version: z.int().openapi({
     description: "Number of tenant migrations that its database has.",
     example: 9,
