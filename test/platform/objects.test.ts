@@ -66,7 +66,11 @@ it("a counter that hangs is waited for a quarter of a second", async () => {
 });
 
 it("objects are those of the cell's region where there are regions", async () => {
-  const settings = { ENVIRONMENT: "production", BASE_URL: "https://rowhouse.test" };
+  const settings = {
+    ENVIRONMENT: "production",
+    BASE_URL: "https://rowhouse.test",
+    TENANT_SCHEMA: undefined,
+  };
   const strict = { PASSWORD_SCRYPT_LN: "14", ANONYMOUS_PER_MINUTE: "120", LOG_LEVEL: "info" };
   const asked: string[] = [];
   const among = (where: string) => ({

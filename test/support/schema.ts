@@ -6,3 +6,6 @@ import { bindings } from "./worker.ts";
  * `npm run test:deep` the one before.
  */
 export const SCHEMA = Number(bindings.TENANT_SCHEMA ?? TENANT_MIGRATIONS.length);
+
+/** Whether those tenants have the table that events of a month are counted in. */
+export const COUNTS_EVENTS = SCHEMA >= 9;

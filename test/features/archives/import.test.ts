@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { forgetRoute } from "../../../src/platform/tenancy/index.ts";
+import { SCHEMA_VERSION } from "../../../src/platform/tenancy/schema-version.ts";
 import {
   type Archive,
   begun,
@@ -111,7 +112,7 @@ describe("what is wrong with an archive", () => {
     const before = await firstValue(elsewhere.control, "SELECT count(*) FROM tenant_databases");
     const wrong: readonly [string, object][] = [
       ["/archive/version", { ...header, version: 2 }],
-      ["/archive/schema_version", { ...header, schema_version: header.schema_version + 1 }],
+      ["/archive/schema_version", { ...header, schema_version: SCHEMA_VERSION + 1 }],
       ["/archive/keys/lost", { ...header, keys: { lost: "0".repeat(32) } }],
       ["/archive/keys/test", { ...header, keys: { test: "0".repeat(32) } }],
       ["/archive/tenant/plan", { ...header, tenant: { ...header.tenant, plan: "unheard-of" } }],
