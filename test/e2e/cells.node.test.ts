@@ -117,6 +117,41 @@ describe("a router and two cells", { timeout: 60_000 }, () => {
 
   const inCell = (cell: Cell) => houses.find((house) => house.cell === cell) as House;
 
+  it("pass a tenant from one to the other, and its token is as good as before", async () => {
+    await addHouse("mover", "us");
+    const mover = houses.pop() as House;
+    const made = await at(mover, "/actors", {
+      method: "POST",
+      body: { type: "support", name: "Grace" },
+    });
+    expect(made.status, made.text).toBe(201);
+    const env = { ROWHOUSE_URL: `http://localhost:${app.port}` };
+    const file = join(home, "mover.ndjson");
+    const words = [
+      "move",
+      "mover",
+      "--region",
+      "eu",
+      "--reason",
+      "a test",
+      "--file",
+      file,
+      "--json",
+    ];
+    const { status, stdout, stderr } = await tenantsCli(words, { env });
+    expect(status, stdout + stderr).toBe(0);
+
+    // The router may still know the way to the old door, which says that it is shut for good.
+    const actors = await at(mover, "/actors");
+    expect(actors.status, actors.text).toBe(200);
+    const names = JSON.parse(actors.text).data.map(({ name }: { name: string }) => name);
+    expect(names).toContain("Grace");
+    const asked = (await linesOf(actors)).filter(({ fields }) => fields.message === "request");
+    expect(asked.map(({ worker }) => worker)).toContain("rowhouse-eu");
+    const { cell, state } = JSON.parse((await asOperator("GET", `/tenants/${mover.id}`)).text);
+    expect([cell, state]).toEqual(["eu", "active"]);
+  });
+
   it("have databases of their own, which the command line reaches too", async () => {
     const env = { ROWHOUSE_STATE: join(home, "state") };
     for (const cell of LOCAL_CELLS) {
