@@ -19,6 +19,7 @@ const business = [
   "./src/features/rules/rules.tables.ts",
   "./src/features/signals/signals.tables.ts",
   "./src/features/webhooks/webhooks.tables.ts",
+  "./src/platform/quotas/usage.tables.ts",
 ];
 
 const sets = {
@@ -26,8 +27,11 @@ const sets = {
   control: [
     ...realm,
     "./src/platform/tenancy/registry.tables.ts",
+    "./src/platform/tenancy/cells.tables.ts",
     "./src/features/registration/registration.tables.ts",
     "./src/platform/jobs/job-runs.tables.ts",
+    "./src/features/migrations/migrations.tables.ts",
+    "./src/features/archives/archives.tables.ts",
   ],
 };
 

@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { globSync } from "node:fs";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { poolBindings } from "./scripts/lib/pool.ts";
@@ -9,8 +9,11 @@ import { FiguresReporter } from "./test/support/figures-reporter.ts";
 const POOL = 200;
 /** No tenant is given a database that another has had, and many files found theirs in this one. */
 const SHARED_POOL = 800;
+/** A fleet as large as `npm run test:deep` wants it, and one that is quickly made. */
+const FLEET_POOL = process.env.DEEP === "1" ? 1_010 : 60;
 
 const node = "test/**/*.node.test.ts";
+const fleet = "test/fleet/**/*.test.ts";
 /** Code that touches no database: these files share one isolate, which spares seconds a file. */
 const units = [
   "test/platform/{crypto,signatures}/**/*.test.ts",
@@ -26,28 +29,33 @@ const units = [
   "test/env.test.ts",
 ];
 
-/** Whether a file sets the clock: in a shared isolate whatever a file before left waiting moves it too. */
-const setsClock = (file: string) =>
-  /standingClock|useFakeTimers|setSystemTime/.test(readFileSync(file, "utf8"));
-
 /**
- * Files that look at tenants of their own alone, by the clock on the wall: they share an isolate and its
- * databases with files before and after, which spares two seconds of work a file. What sets the clock,
- * counts all tenants or rounds, or changes the control database's own rows, has an isolate to itself.
+ * Files that look at tenants of their own alone: they share an isolate and its databases with files
+ * before and after, which spares two seconds of work a file. Its clock never goes back
+ * (test/support/isolate-clock.ts), so what names a date, verifies with a server's clock or wants the time
+ * back that it has moved, has an isolate to itself; as what counts all tenants or rounds, or changes the
+ * control database's own rows.
  */
 const neighbours = globSync([
-  "test/features/{actors,audit,auth,calls,decay,destinations,events,health}/**/*.test.ts",
-  "test/features/{integrations,keys,rules,signal-stream,signals,stats}/**/*.test.ts",
+  "test/features/{actors,audit,calls,decay,health,integrations,keys,rules}/**/*.test.ts",
+  "test/features/auth/!(enumeration|lockout).test.ts",
+  "test/features/destinations/!(pipeline).test.ts",
+  "test/features/events/!(posting).test.ts",
   "test/features/limits/!(addresses).test.ts",
-  "test/features/{reference,registration,services,sessions,users,webhooks}/**/*.test.ts",
+  "test/features/{reference,services,sessions,signal-stream,signals,stats}/**/*.test.ts",
+  "test/features/{users,webhooks}/**/*.test.ts",
   "test/platform/{access,breaker,limits,outbound,stream}/**/*.test.ts",
   "test/platform/http/!(lists).test.ts",
-  "test/platform/tenancy/{bad-line,bookmarks,commit,misrouted,reads,unknown-outcomes}.test.ts",
-  "test/races/{admins,guessing,idempotency,if-match,password,refresh}.test.ts",
-  "test/isolation/{doors,outage}.test.ts",
-])
-  .map((file) => file.replaceAll("\\", "/"))
-  .filter((file) => !setsClock(file));
+  "test/platform/tenancy/{bookmarks,misrouted,reads,unknown-outcomes}.test.ts",
+  "test/races/{admins,guessing,if-match,password,refresh}.test.ts",
+  "test/isolation/outage.test.ts",
+]).map((file) => file.replaceAll("\\", "/"));
+
+/** `SCHEMA=previous`: tenants have the schema of the release before, which this one must run on too. */
+const schema =
+  process.env.SCHEMA === "previous"
+    ? { TENANT_SCHEMA: String(globSync("migrations/tenant/*.sql").length - 1) }
+    : {};
 
 /** More than any test asks for: limits are small where they are the subject. */
 const PLENTY = 1_000_000;
@@ -70,6 +78,7 @@ const settings = {
   PASSWORD_QUEUE: "1000",
   LOG_LEVEL: "debug",
   DEEP: process.env.DEEP ?? "",
+  ...schema,
   MASTER_KEY: "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
 };
 
@@ -118,8 +127,12 @@ export default defineConfig({
           ...inRuntime,
           name: "worker",
           include: ["test/**/*.test.ts"],
-          exclude: [node, ...units, ...neighbours],
+          exclude: [node, ...units, ...neighbours, fleet],
         },
+      },
+      {
+        plugins: [runtime(FLEET_POOL)],
+        test: { ...inRuntime, name: "fleet", include: [fleet], exclude: [node] },
       },
       {
         plugins: [runtime(SHARED_POOL)],
@@ -129,6 +142,7 @@ export default defineConfig({
           include: neighbours,
           exclude: [node, ...units],
           isolate: false,
+          setupFiles: [...inRuntime.setupFiles, "./test/support/shared-isolate.ts"],
         },
       },
       {

@@ -15,28 +15,22 @@ import { relative } from "node:path";
 import { startCronClock } from "./lib/cron-clock.ts";
 import { startDevServer } from "./lib/dev-server.ts";
 import { devVarsFile, ensureDevVars } from "./lib/dev-vars.ts";
+import { stayUntilStopped } from "./lib/foreground.ts";
 import { createOperator } from "./lib/operator.ts";
 import { stateDirectory } from "./lib/paths.ts";
 import { LOCAL_POOL_SIZE } from "./lib/pool.ts";
-import { chosenPort, isFree } from "./lib/port.ts";
+import { chosenPort, requireFree } from "./lib/port.ts";
 import { readConfig, writeConfig } from "./lib/render-config.ts";
 import { DEMO, seed } from "./lib/seed.ts";
 import { takeState } from "./lib/state-lock.ts";
-import { localHome, runWrangler, stopWranglers } from "./lib/wrangler.ts";
+import { localHome, runWrangler } from "./lib/wrangler.ts";
 
-let started: Promise<void> | undefined;
-let stopping = false;
-
-async function start(): Promise<void> {
+async function start(): Promise<string> {
   const port = chosenPort();
   const state = stateDirectory();
   const giveBack = await takeState(state, port);
   process.once("exit", giveBack);
-  if (!(await isFree(port))) {
-    throw new Error(
-      `Port ${port} is taken by another program. Stop it, or choose another port: PORT=8788 npm start (a second Rowhouse beside a running one needs data of its own: ROWHOUSE_STATE=<directory>)`,
-    );
-  }
+  await requireFree(port);
   const devVars = devVarsFile();
   if (ensureDevVars(devVars)) say(`Made ${shown(devVars)} with fresh secrets.`);
   const config = writeConfig(LOCAL_POOL_SIZE);
@@ -48,7 +42,14 @@ async function start(): Promise<void> {
   await createOperator({ email: DEMO.operator, password: DEMO.password }, { args: local, env });
 
   say("Starting the server …");
-  const server = await startDevServer({ port, config, devVars, persistTo, env, onLine: say });
+  const server = await startDevServer({
+    port,
+    configs: [config],
+    devVars,
+    persistTo,
+    env,
+    onLine: say,
+  });
   const changed = await seed(port);
   const stopClock = startCronClock(port, readConfig().triggers?.crons ?? [], say);
   if (changed) say(changed);
@@ -56,7 +57,7 @@ async function start(): Promise<void> {
 
   const reason = await server.ended;
   stopClock();
-  if (!stopping) throw new Error(reason);
+  return reason;
 }
 
 /** @param intact whether the demo's login is the one that we know */
@@ -93,30 +94,4 @@ function say(line: string): void {
   console.log(line);
 }
 
-async function stop(): Promise<void> {
-  if (stopping) return;
-  stopping = true;
-  await stopWranglers();
-  // It fails now, and tidies up behind itself.
-  await started?.catch(() => {});
-  process.exit(0);
-}
-
-process.on("SIGINT", stop);
-process.on("SIGTERM", stop);
-process.on("SIGHUP", stop);
-if (process.argv.includes("--end-with-parent")) {
-  const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && stop(), 500).unref();
-}
-
-try {
-  started = start();
-  await started;
-} catch (error) {
-  if (!stopping) {
-    console.error((error as Error).message);
-    await stopWranglers();
-    process.exit(1);
-  }
-}
+await stayUntilStopped(start);

@@ -5,6 +5,7 @@ import { createAuthenticator } from "./platform/access/authenticate.ts";
 import type { AppEnv } from "./platform/http/context.ts";
 import { onError } from "./platform/http/errors.ts";
 import { crossOrigin, securityHeaders } from "./platform/http/headers.ts";
+import { httpsOnly } from "./platform/http/https-only.ts";
 import { createNotFound } from "./platform/http/not-found.ts";
 import { openDoor } from "./platform/http/open-door.ts";
 import { requestLog } from "./platform/http/request-log.ts";
@@ -21,7 +22,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.use(requestScope());
   app.use(showLimits());
   app.use(requestLog());
-  app.use(crossOrigin());
+  app.use(httpsOnly<AppEnv>((c) => c.get("scope").settings.BASE_URL));
+  app.use(crossOrigin<AppEnv>((c) => c.get("scope").settings.CORS_ORIGINS));
   app.use(openDoor());
   app.use(async (c, next) => {
     c.set("authenticate", authenticate);

@@ -1,17 +1,15 @@
 import { z } from "zod";
 import type { CircuitBreaker } from "./platform/breaker/circuit-breaker.ts";
 import { type MasterKey, parseMasterKey } from "./platform/crypto/master-key.ts";
+import { Origins } from "./platform/http/origins.ts";
 import { Plans, USUAL_PLANS } from "./platform/limits/plans.ts";
 import type { RateLimiter } from "./platform/limits/rate-limiter.ts";
 import { LOG_LEVELS } from "./platform/observe/logger.ts";
+import { REGIONS } from "./platform/regions.ts";
 import type { LiveStream } from "./platform/stream/live-stream.ts";
 
 const integer = (fallback: number, min: number, max: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
-
-/** An origin as browsers spell it: scheme, host, port if it is not the scheme's own. */
-const isOrigin = (text: string) =>
-  /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text;
 
 /** A setting that is written as JSON. */
 function json<T>(schema: z.ZodType<T>, fallback: T) {
@@ -37,6 +35,8 @@ const Vars = z
     BASE_URL: z.url({ protocol: /^https?$/ }).transform((text) => new URL(text)),
     /** Name of this deployment; tenants of other cells are not ours to serve. */
     CELL: z.string().regex(/^[a-z0-9-]{1,40}$/),
+    /** Where this deployment keeps its data: what it is bound to was made there. Unset: anywhere. */
+    REGION: z.enum(REGIONS).optional(),
     REGISTRATION: z.enum(["open", "invite", "closed"]).default("closed"),
     REGISTRATIONS_PER_IP_PER_DAY: integer(5, 0, 1_000_000),
     REGISTRATIONS_PER_DAY: integer(200, 0, 1_000_000),
@@ -61,19 +61,7 @@ const Vars = z
     /** log2 of scrypt's N. OWASP's figure; less is refused outside tests. */
     PASSWORD_SCRYPT_LN: integer(14, 4, 17),
     /** Origins that browsers may call from, separated by commas. */
-    CORS_ORIGINS: z
-      .string()
-      .default("")
-      .transform((text, ctx) => {
-        const origins = text.split(",").flatMap((part) => part.trim() || []);
-        // Compared letter by letter with what browsers send, so a slash too many would match nobody.
-        origins.forEach((origin, index) => {
-          if (!isOrigin(origin)) {
-            ctx.addIssue(`entry ${index + 1} is no origin such as https://app.example.com`);
-          }
-        });
-        return origins;
-      }),
+    CORS_ORIGINS: Origins,
     /** Largest JSON body in bytes. */
     MAX_BODY_BYTES: integer(1_048_576, 1_024, 10_485_760),
     /** Days that the payloads and attempts of webhooks are kept ... */
@@ -82,12 +70,16 @@ const Vars = z
     WEBHOOK_EVENT_DAYS: integer(400, 1, 3_650),
     /** Days that events and resolved signals are kept. Uptime looks back 30 days. */
     EVENT_DAYS: integer(400, 30, 3_650),
+    /** Days for which the data of a tenant that was deactivated is kept at least. */
+    PURGE_GRACE_DAYS: integer(30, 0, 3_650),
     /** Live streams that one user, and one tenant, may hold open. */
     STREAMS_PER_USER: integer(10, 1, 1_000),
     STREAMS_PER_TENANT: integer(500, 1, 10_000),
     LOG_LEVEL: z.enum(LOG_LEVELS).default("info"),
     /** `off` only in the log scan's tests. */
     LOG_REDACTION: z.enum(["on", "off"]).default("on"),
+    /** So many tenant migrations and no more: only in tests, which run on the schema before as well. */
+    TENANT_SCHEMA: z.coerce.number().int().min(1).optional(),
     VERSION: z.string().default("development"),
     MASTER_KEY: z.string().transform((text, ctx): MasterKey => {
       try {
@@ -105,6 +97,10 @@ const Vars = z
   .refine((vars) => vars.ENVIRONMENT === "test" || vars.LOG_REDACTION === "on", {
     path: ["LOG_REDACTION"],
     message: "is switched off only in tests",
+  })
+  .refine((vars) => vars.ENVIRONMENT === "test" || vars.TENANT_SCHEMA === undefined, {
+    path: ["TENANT_SCHEMA"],
+    message: "is set only in tests",
   })
   .refine((vars) => vars.ENVIRONMENT !== "production" || vars.LOG_LEVEL !== "debug", {
     path: ["LOG_LEVEL"],

@@ -1,7 +1,9 @@
 import { actorsRouter } from "./features/actors/index.ts";
+import { archivesRouter, importsRouter } from "./features/archives/index.ts";
 import { auditRouter } from "./features/audit/index.ts";
 import { authRouter } from "./features/auth/index.ts";
 import { breakersRouter, callsRouter } from "./features/calls/index.ts";
+import { cellsRouter } from "./features/cells/index.ts";
 import { decayChores, decayJobs } from "./features/decay/index.ts";
 import {
   deliveriesRouter,
@@ -14,6 +16,12 @@ import { healthRouter } from "./features/health/index.ts";
 import { integrationChores } from "./features/integrations/index.ts";
 import { jobsRouter } from "./features/jobs/index.ts";
 import { keyChores, keysRouter } from "./features/keys/index.ts";
+import {
+  migrationJobs,
+  migrationSchedules,
+  migrationsRouter,
+} from "./features/migrations/index.ts";
+import { purgeJobs, purgeRouter, purgeSchedules } from "./features/purge/index.ts";
 import { registrationRouter, seedTenant } from "./features/registration/index.ts";
 import { rulesRouter } from "./features/rules/index.ts";
 import { servicesRouter } from "./features/services/index.ts";
@@ -22,6 +30,7 @@ import { streamRouter } from "./features/signal-stream/index.ts";
 import { signalChores, signalJobs, signalsRouter } from "./features/signals/index.ts";
 import { statsRouter } from "./features/stats/index.ts";
 import { currentTenantRouter, syncStates, tenantsRouter } from "./features/tenants/index.ts";
+import { usageChores, usageRouter } from "./features/usage/index.ts";
 import { usersRouter } from "./features/users/index.ts";
 import {
   inspectRouter,
@@ -46,9 +55,15 @@ export const routers: readonly Router[] = [
   registrationRouter,
   usersRouter,
   currentTenantRouter,
+  usageRouter,
   tenantsRouter,
+  archivesRouter,
+  importsRouter,
+  purgeRouter,
+  cellsRouter,
   auditRouter,
   jobsRouter,
+  migrationsRouter,
   servicesRouter,
   callsRouter,
   breakersRouter,
@@ -79,6 +94,8 @@ export const schedules: readonly Schedule[] = [
     run: (ctx) => resumeProvisioning(ctx, seedTenant),
   },
   { name: "tenants.sync_state", cron: "* * * * *", run: syncStates },
+  ...purgeSchedules,
+  ...migrationSchedules,
   { name: "jobs.prune", cron: "0 * * * *", run: pruneRuns },
   ...roundSchedules,
 ];
@@ -92,6 +109,7 @@ export const chores: readonly Chore[] = [
   ...signalChores,
   ...decayChores,
   ...integrationChores,
+  ...usageChores,
 ];
 
 /** Work that doorbells call a tenant to. */
@@ -101,5 +119,7 @@ export const queueJobs: readonly QueueJob[] = [
   ...eventJobs,
   ...signalJobs,
   ...decayJobs,
+  ...migrationJobs,
+  ...purgeJobs,
   ...roundJobs(chores),
 ];

@@ -32,8 +32,28 @@ describe("settings", () => {
       REGISTRATIONS_PER_IP_PER_DAY: 5,
       REGISTRATIONS_PER_DAY: 200,
       PLANS: {
-        standard: { tenant: perMinute(600), user: perMinute(300), webhooks: perMinute(3_000) },
-        business: { tenant: perMinute(6_000), user: perMinute(3_000), webhooks: perMinute(30_000) },
+        standard: {
+          tenant: perMinute(600),
+          user: perMinute(300),
+          webhooks: perMinute(3_000),
+          quotas: {
+            users: 100,
+            services: 25,
+            events_per_month: 1_000_000,
+            storage_bytes: 2_000_000_000,
+          },
+        },
+        business: {
+          tenant: perMinute(6_000),
+          user: perMinute(3_000),
+          webhooks: perMinute(30_000),
+          quotas: {
+            users: 2_000,
+            services: 250,
+            events_per_month: 20_000_000,
+            storage_bytes: 8_000_000_000,
+          },
+        },
       },
       ANONYMOUS_PER_MINUTE: 120,
       SIGN_INS_PER_MINUTE: 20,
@@ -49,6 +69,7 @@ describe("settings", () => {
       WEBHOOK_PAYLOAD_DAYS: 30,
       WEBHOOK_EVENT_DAYS: 400,
       EVENT_DAYS: 400,
+      PURGE_GRACE_DAYS: 30,
       STREAMS_PER_USER: 10,
       STREAMS_PER_TENANT: 500,
       LOG_LEVEL: "info",
@@ -89,6 +110,12 @@ describe("settings", () => {
       { ENVIRONMENT: "development", LOG_REDACTION: "off" },
       "LOG_REDACTION",
     ],
+    ["an older schema in production", { TENANT_SCHEMA: "8" }, "TENANT_SCHEMA"],
+    [
+      "an older schema in development",
+      { ENVIRONMENT: "development", TENANT_SCHEMA: "8" },
+      "TENANT_SCHEMA",
+    ],
     ["an environment nobody knows", { ENVIRONMENT: "staging" }, "ENVIRONMENT"],
     ["an empty environment", { ENVIRONMENT: "" }, "ENVIRONMENT"],
     ["no base", { BASE_URL: undefined }, "BASE_URL"],
@@ -96,6 +123,7 @@ describe("settings", () => {
     ["a base of another kind", { BASE_URL: "ftp://rowhouse.example" }, "BASE_URL"],
     ["no cell", { CELL: undefined }, "CELL"],
     ["a cell that is no name", { CELL: "Cell One" }, "CELL"],
+    ["a region that is none", { REGION: "mars" }, "REGION"],
     ["a registration mode nobody knows", { REGISTRATION: "everybody" }, "REGISTRATION"],
     ["tokens that live too long", { ACCESS_TOKEN_SECONDS: "86401" }, "ACCESS_TOKEN_SECONDS"],
     ["tokens that live too short", { ACCESS_TOKEN_SECONDS: "59" }, "ACCESS_TOKEN_SECONDS"],
@@ -184,9 +212,11 @@ describe("settings", () => {
     expect(complaintOf(of(most + 1))).toContain("ADDRESS_GUARD");
   });
 
-  it("in tests alone hashes may be cheap and logs open", () => {
+  it("in tests alone hashes may be cheap, logs open and schemas older", () => {
     const vars = { ENVIRONMENT: "test", PASSWORD_SCRYPT_LN: "4", LOG_REDACTION: "off" };
     expect(read({ ...LEAST, ...vars })).toMatchObject({ PASSWORD_SCRYPT_LN: 4 });
+    const older = read({ ...LEAST, ENVIRONMENT: "test", TENANT_SCHEMA: "8" });
+    expect(older.TENANT_SCHEMA).toBe(8);
   });
 
   it("an event may be remembered for no longer than its payload", () => {

@@ -9,8 +9,10 @@ import { spawnWrangler } from "./wrangler.ts";
 /** What `wrangler dev` is told. */
 export interface DevServerOptions {
   port: number;
-  config: string;
-  devVars: string;
+  /** Of the Worker that is served; any others are within its reach by service binding. */
+  configs: readonly string[];
+  /** File of variables and secrets for the first. The others have theirs in `.dev.vars` beside the config. */
+  devVars?: string;
   persistTo: string;
   env: NodeJS.ProcessEnv;
   /** Called with each line worth showing to a person. */
@@ -56,11 +58,11 @@ export async function startDevServer(
   return { ended };
 }
 
-function argumentsOf({ port, config, devVars, persistTo }: DevServerOptions): string[] {
+function argumentsOf({ port, configs, devVars, persistTo }: DevServerOptions): string[] {
   return [
     "dev",
-    ...["--config", config],
-    ...["--env-file", devVars],
+    ...configs.flatMap((config) => ["--config", config]),
+    ...(devVars ? ["--env-file", devVars] : []),
     ...["--port", String(port)],
     // Any free port: two servers must not fight for the debugger's.
     ...["--inspector-port", "0"],

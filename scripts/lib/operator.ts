@@ -94,7 +94,8 @@ export async function operatorSql({ email, password }: NewOperator): Promise<str
   return rows.map(([table, row]) => insert(table, row)).join("\n");
 }
 
-function insert(table: string, row: Record<string, string | number>): string {
+/** A row as it is written in SQL. */
+export function insert(table: string, row: Record<string, string | number>): string {
   const values = Object.values(row).map(literal);
   return `INSERT INTO ${table} (${Object.keys(row).join(", ")}) VALUES (${values.join(", ")});`;
 }

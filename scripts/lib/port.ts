@@ -17,6 +17,14 @@ export async function isFree(port: number): Promise<boolean> {
   return (await listenOnce(port)) !== undefined;
 }
 
+/** @throws Error for a person when somebody listens on the port already */
+export async function requireFree(port: number): Promise<void> {
+  if (await isFree(port)) return;
+  throw new Error(
+    `Port ${port} is taken by another program. Stop it, or choose another port: PORT=8788 npm start (a second Rowhouse beside a running one needs data of its own: ROWHOUSE_STATE=<directory>)`,
+  );
+}
+
 /** A port that nobody listens on. Somebody may take it before you do; ask right before using it. */
 export async function freePort(): Promise<number> {
   const port = await listenOnce(0);

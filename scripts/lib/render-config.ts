@@ -55,23 +55,26 @@ export function renderConfig(
   return rendered;
 }
 
-/**
- * Renders `wrangler.toml` into a generated file and returns that file's path.
- *
- * wrangler watches its configuration, so a file that is right already is left untouched: a second
- * `npm start` must not restart the first one.
- */
+/** Renders `wrangler.toml` with a pool of this size into a generated file and returns that file's path. */
 export function writeConfig(
   size: number,
   file = join(GENERATED, `wrangler.${size}.jsonc`),
 ): string {
-  const directory = dirname(file);
   const config = readConfig();
   const versioned = { ...config, vars: { ...config.vars, VERSION: readVersion() } };
-  const rendered = renderConfig(versioned, size, ROOT, directory);
-  const text = `// Generated from wrangler.toml by scripts/render-config.ts; edit that file instead.\n${JSON.stringify(rendered, null, 2)}\n`;
+  return keepConfig(file, renderConfig(versioned, size, ROOT, dirname(file)));
+}
+
+/**
+ * Writes a rendered configuration and returns its path.
+ *
+ * wrangler watches its configuration, so a file that is right already is left untouched: a second
+ * `npm start` must not restart the first one.
+ */
+export function keepConfig(file: string, config: WranglerConfig): string {
+  const text = `// Generated from wrangler.toml; edit that file instead.\n${JSON.stringify(config, null, 2)}\n`;
   if (textOf(file) === text) return file;
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(dirname(file), { recursive: true });
   // Renamed into place, so that nobody ever reads half a file.
   const draft = `${file}.${process.pid}.tmp`;
   writeFileSync(draft, text);

@@ -2,6 +2,7 @@ import type { Settings } from "../env.ts";
 import type { Principal, UserPrincipal } from "./access/principal.ts";
 import type { Queues } from "./jobs/queues.ts";
 import type { MetLimits } from "./limits/headers.ts";
+import type { RealmPlan } from "./limits/plans.ts";
 import type { Objects } from "./objects.ts";
 import type { Logger } from "./observe/logger.ts";
 import type { ControlDb, RealmDb, Tenancy, TenantDb } from "./tenancy/index.ts";
@@ -48,10 +49,14 @@ export interface Ctx<Db extends RealmDb = RealmDb> {
   /** Limits that the request has met so far. */
   readonly metLimits: MetLimits;
   readonly principal: Principal;
+  /** What the realm may use, where somebody is signed in to it. */
+  readonly plan?: RealmPlan;
   readonly request: RequestFacts;
   /** Id of the realm that the signed-in caller belongs to, when it is not this one. */
   readonly visitorFrom?: string;
   readonly log: Logger;
+  /** Whether it may change a database that stands still for a move: who moves it may, nobody else. */
+  readonly movesHouse?: true;
   /**
    * Makes the answer to the request from the result that the commit is given. The commit calls it
    * before it changes anything, so that an answer that cannot be made leaves nothing behind.

@@ -22,6 +22,8 @@ export const ID_PREFIXES = {
   signal: "signal",
   rule: "rule",
   jobRun: "run",
+  migration: "migration",
+  import: "import",
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

@@ -1,6 +1,7 @@
-import type { Bindings } from "../env.ts";
+import { type Bindings, settingsOf } from "../env.ts";
 import type { CircuitBreaker } from "./breaker/circuit-breaker.ts";
 import { inTime } from "./in-time.ts";
+import { guardLets } from "./limits/address-guard.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { Meter } from "./observe/meter.ts";
 import { createSilence } from "./silence.ts";
@@ -43,8 +44,6 @@ export interface Objects {
 
 /** How long an object may take, in ms: one that hangs is one that does not answer. */
 const OBJECT_MS = 2_000;
-/** How long the location's own counter may take, in ms: it is not worth waiting for. */
-const COUNTER_MS = 250;
 
 /** Which objects this isolate has heard nothing of lately. */
 const silence = createSilence(OBJECT_MS);
@@ -66,7 +65,7 @@ export function createObjects(env: Bindings, meter: Meter): Objects {
   ): Promise<R> {
     meter.objectCalls += 1;
     // A stub that has failed once fails for ever.
-    const stub = (env[kind] as DurableObjectNamespace).getByName(name);
+    const stub = namespaceOf(env, kind).getByName(name);
     const late = () => new Error(`The object ${kind} did not answer within ${OBJECT_MS} ms.`);
     return inTime(talk(stub), OBJECT_MS, late);
   }
@@ -101,13 +100,19 @@ export function createObjects(env: Bindings, meter: Meter): Objects {
       // Whatever was heard of late: that it answers now is the question.
       await askTwice("RATE_LIMITER", "health", (limiter) => limiter.lend([]));
     },
-    async lets(address) {
-      const asked = env.ADDRESS_GUARD.limit({ key: address });
-      const late = () => new Error(`The counter did not answer within ${COUNTER_MS} ms.`);
-      return (await inTime(asked, COUNTER_MS, late)).success;
-    },
+    lets: (address) => guardLets(env.ADDRESS_GUARD, address),
   };
   return objects;
+}
+
+/**
+ * The objects of this kind, in the cell's jurisdiction. Where that changes, all begin anew as others.
+ * Cloudflare alone keeps jurisdictions: the local runtime refuses to hear of any.
+ */
+function namespaceOf(env: Bindings, kind: ObjectKind): DurableObjectNamespace {
+  const all = env[kind] as DurableObjectNamespace;
+  const { ENVIRONMENT, REGION } = settingsOf(env);
+  return REGION && ENVIRONMENT === "production" ? all.jurisdiction(REGION) : all;
 }
 
 /** What an overloaded object is asked again at once overloads it more (Cloudflare's own words). */

@@ -1,7 +1,10 @@
+/** A type has one title (RFC 9457): that of rate limits is also that of a plan's quotas. */
+const QUOTA_TITLE = "An assigned quota is exceeded";
+
 /**
  * Every error that a caller can meet, once: the code is the last part of the problem document's
- * `type` (RFC 9457) and never changes its meaning. Services throw a {@link Failure} with a code;
- * only `platform/http` knows how it looks on the wire.
+ * `type` (RFC 9457), where it names no other, and never changes its meaning. Services throw a
+ * {@link Failure} with a code; only `platform/http` knows how it looks on the wire.
  */
 export const PROBLEMS = {
   "malformed-request": { status: 400, title: "The request cannot be read" },
@@ -23,6 +26,7 @@ export const PROBLEMS = {
   },
   "invalid-ticket": { status: 401, title: "The stream ticket is not valid", challenge: "Ticket" },
   "permission-denied": { status: 403, title: "The caller's role lacks the permission" },
+  "over-quota": { status: 403, title: QUOTA_TITLE, type: "quota-exceeded" },
   "tenant-suspended": { status: 403, title: "The tenant is suspended" },
   "registration-closed": { status: 403, title: "Registration is not open" },
   "invalid-invitation": { status: 403, title: "The invitation is not valid" },
@@ -43,6 +47,9 @@ export const PROBLEMS = {
   "service-not-callable": { status: 409, title: "The service cannot be called as it is set up" },
   "delivery-state": { status: 409, title: "The delivery's state does not allow this" },
   "tenant-state": { status: 409, title: "The tenant's state does not allow this" },
+  "migration-running": { status: 409, title: "A migration of the fleet is running" },
+  "migration-state": { status: 409, title: "The migration's state does not allow this" },
+  "import-state": { status: 409, title: "The import's state does not allow this" },
   "idempotency-in-progress": {
     status: 409,
     title: "A request with this key is being answered",
@@ -51,6 +58,8 @@ export const PROBLEMS = {
   "precondition-failed": { status: 412, title: "The resource is not the one that was read" },
   "content-too-large": { status: 413, title: "The body is too large" },
   "unsupported-media-type": { status: 415, title: "The media type is not supported" },
+  misdirected: { status: 421, title: "Another cell has to answer this" },
+  "archive-invalid": { status: 422, title: "The archive cannot be taken in" },
   "validation-failed": { status: 422, title: "The request has invalid values" },
   "idempotency-mismatch": {
     status: 422,
@@ -58,7 +67,7 @@ export const PROBLEMS = {
   },
   "upgrade-required": { status: 426, title: "This is a WebSocket" },
   "too-many-streams": { status: 429, title: "Too many streams are open", retryAfter: 30 },
-  "quota-exceeded": { status: 429, title: "A rate limit is reached" },
+  "quota-exceeded": { status: 429, title: QUOTA_TITLE },
   "sign-in-locked": { status: 429, title: "Too many failed sign-ins", retryAfter: 60 },
   "registration-limit": { status: 429, title: "Too many registrations", retryAfter: 3_600 },
   "internal-error": { status: 500, title: "Something went wrong on our side" },
@@ -101,12 +110,19 @@ export const PROBLEMS = {
   },
   "pool-exhausted": { status: 503, title: "No free tenant database right now", retryAfter: 60 },
   "tenant-provisioning": { status: 503, title: "The tenant is being set up", retryAfter: 2 },
+  "tenant-migrating": {
+    status: 503,
+    title: "The tenant's database is being brought up to date",
+    retryAfter: 10,
+  },
 } as const satisfies Record<string, ProblemKind>;
 
 /** What all problems of one code have in common. */
 export interface ProblemKind {
   readonly status: number;
   readonly title: string;
+  /** Last part of its `type`, where it shares another code's. */
+  readonly type?: string;
   /** Seconds after which trying again helps, where that is always the same. */
   readonly retryAfter?: number;
   /** Whether a 5xx is a fault of this platform: unless this says otherwise, it is. */

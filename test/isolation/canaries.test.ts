@@ -7,6 +7,7 @@ import { standingClock } from "../support/clock.ts";
 import { type Dump, dumpOf } from "../support/dump.ts";
 import { showFigures } from "../support/figures.ts";
 import { seededRandom } from "../support/random.ts";
+import { COUNTS_EVENTS } from "../support/schema.ts";
 import { DEEP, databaseOf } from "../support/worker.ts";
 import { canariesIn } from "./canary-scan.ts";
 import type { Cast } from "./cast.ts";
@@ -111,6 +112,7 @@ const MADE = [
   ...columns("signals", "resolved_at resolved_by updated_at version"),
   ...columns("signing_keys", "kid generation public_jwk private_sealed created_at not_after"),
   ...columns("sqlite_sequence", "name seq"),
+  ...(COUNTS_EVENTS ? columns("usage", "month events") : []),
   ...columns("users", "id role password_hash password_version last_sign_in_at"),
   ...columns("users", "created_at updated_at version"),
   ...columns("webhook_attempts", "event_id number lease started_at ended_at outcome"),

@@ -361,11 +361,20 @@ describe("a tenant on its way", () => {
   });
 });
 
-it("a tenant of another cell is not found here", async () => {
+it("a tenant of another cell is answered there, and nowhere else", async () => {
   await registryRow("elsewhere", { cell: "other-1" });
-  const other = await call("GET", "http://elsewhere.rowhouse.test/health");
-  expect(problemOf(other)).toBe("tenant-not-found");
   const there = openWorker({ CELL: "other-1" });
-  expect((await there.call("GET", "http://elsewhere.rowhouse.test/health")).status).toBe(200);
-  expect(problemOf(await there.call("GET", `${acme.origin}/health`))).toBe("tenant-not-found");
+  const asked = {
+    elsewhere: "http://elsewhere.rowhouse.test/health",
+    acme: `${acme.origin}/health`,
+  };
+  expect((await there.call("GET", asked.elsewhere)).status).toBe(200);
+  const strangers = [
+    [await call("GET", asked.elsewhere), "other-1"],
+    [await there.call("GET", asked.acme), "test-1"],
+  ] as const;
+  for (const [reply, home] of strangers) {
+    expect([reply.status, problemOf(reply)]).toEqual([421, "misdirected"]);
+    expect(reply.headers.get("rowhouse-cell")).toBe(home);
+  }
 });

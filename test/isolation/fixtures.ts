@@ -4,7 +4,7 @@
  */
 import { newId } from "../../src/platform/ids.ts";
 import { addCalled } from "../support/called-services.ts";
-import { addUser, type Caller, call, PASSWORD, signIn } from "../support/client.ts";
+import { addUser, type Caller, call, newTenant, PASSWORD, signIn } from "../support/client.ts";
 import { registrationOf } from "../support/registration.ts";
 import {
   addService,
@@ -15,7 +15,11 @@ import {
   SECRET,
   type TestService,
 } from "../support/webhooks.ts";
+import { bindings } from "../support/worker.ts";
+import { ARCHIVE_FIXTURES } from "./fixtures-archives.ts";
+import { CELL_FIXTURES } from "./fixtures-cells.ts";
 import { DESTINATION_FIXTURES } from "./fixtures-destinations.ts";
+import { MIGRATION_FIXTURES } from "./fixtures-migrations.ts";
 import { SIGNAL_FIXTURES } from "./fixtures-signals.ts";
 import type { House } from "./houses.ts";
 
@@ -24,6 +28,8 @@ export interface Target {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Record<string, string>;
   readonly body?: unknown;
+  /** A body that is not JSON. */
+  readonly raw?: { readonly text: string; readonly headers: Record<string, string> };
   /** A webhook, where a signature is asked for: of which service, and its text. */
   readonly webhook?: { readonly service: TestService; readonly text: string };
   /** Whose live stream, where a ticket is asked for. */
@@ -57,6 +63,20 @@ const oneUser: Fixture = {
 const oneTenant: Fixture = {
   target: ({ house }) => ({ params: { id: house.tenant.id } }),
   nowhere: () => ({ params: { id: newId("tenant") } }),
+};
+
+/** A tenant that has left long ago: what is erased of a house could not be looked at any more. */
+const oneThatLeft: Fixture = {
+  target: async () => {
+    const { id, slug } = await newTenant(fresh("left"));
+    await bindings.CONTROL_DB.prepare(
+      "UPDATE tenants SET state = 'deactivated', deactivated_at = 0 WHERE id = ?",
+    )
+      .bind(id)
+      .run();
+    return { params: { id }, body: { slug } };
+  },
+  nowhere: () => ({ params: { id: newId("tenant") }, body: { slug: fresh("nobodys") } }),
 };
 
 const withBody = (fixture: Fixture, body: unknown): Fixture => ({
@@ -130,8 +150,11 @@ const oneReceived = (status: "completed" | "dead_letter"): Fixture => ({
 const newCompany: Fixture = { target: () => ({ body: registrationOf(fresh("company")) }) };
 
 export const FIXTURES: Readonly<Record<string, Fixture>> = {
+  ...ARCHIVE_FIXTURES,
+  ...CELL_FIXTURES,
   ...DESTINATION_FIXTURES,
   ...SIGNAL_FIXTURES,
+  ...MIGRATION_FIXTURES,
   "POST /api/v1/auth/register": newCompany,
   "POST /api/v1/auth/login": {
     target: ({ owner }) => ({ body: { email: owner.email, password: PASSWORD } }),
@@ -232,6 +255,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   "DEL /api/v1/tenants/{id}": { ...oneTenant, closes: true },
   "POST /api/v1/tenants/{id}/suspend": { ...oneTenant, closes: true },
   "POST /api/v1/tenants/{id}/activate": { ...oneTenant, closes: true },
+  "POST /api/v1/tenants/{id}/purge": oneThatLeft,
 };
 
 /** The session that a token belongs to. */

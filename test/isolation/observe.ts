@@ -20,6 +20,8 @@ const REFUSALS: Readonly<Record<number, readonly string[]>> = {
   401: ["unauthenticated", "invalid-credentials", "invalid-refresh-token"],
   403: ["permission-denied"],
   404: ["not-found"],
+  // Only a cell itself can tell whether it is there.
+  421: ["misdirected"],
   // Where a body names what is not there.
   422: ["validation-failed"],
 };

@@ -38,6 +38,12 @@ export const PEOPLE: Steps = {
     expect(reply.json.name).toContain(home.mark);
     keep(home.etags, String(reply.headers.get("etag")));
   },
+  "what the plan allows": async ({ walk, home, caller }) => {
+    const { token } = caller;
+    const reply = await walk.ask(home, "GET", "/tenants/current/usage", { token });
+    ok(reply);
+    expect(reply.json.users.used).toBeGreaterThan(1);
+  },
   "rename the tenant": async ({ walk, home, caller }) => {
     const body = { name: walk.fresh(home, "Company") };
     const reply = await walk.ask(home, "PUT", "/tenants/current", { token: caller.token, body });

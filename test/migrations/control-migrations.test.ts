@@ -40,10 +40,29 @@ describe("control migrations", () => {
       const { realm: _, ...before } = await countRows(database);
       await applyD1Migrations(database, MIGRATIONS);
       expect(await countRows(database)).toMatchObject({ ...before, realm: 1 });
+      // Each tenant's database stands among the claimed ones, whoever has claimed it.
+      const claimed = before.tenant_databases ?? before.tenants ?? 0;
       await populate(database, ROWS);
+      const after: Record<string, number> = { realm: 1, tenant_databases: claimed + ROWS + ROWS };
       for (const [table, rows] of Object.entries(await countRows(database))) {
-        expect(rows, table).toBe(table === "realm" ? 1 : (before[table] ?? 0) + ROWS);
+        expect(rows, table).toBe(after[table] ?? (before[table] ?? 0) + ROWS);
       }
     }
+  });
+
+  it("puts the databases of all tenants that there are among the claimed ones", async () => {
+    const fleet = MIGRATIONS.findIndex(({ name }) => name === "0006_fleet.sql");
+    const database = await populated(fleet);
+    await applyD1Migrations(database, MIGRATIONS);
+    const rows = async (sql: string) => (await database.prepare(sql).all()).results;
+    const claimed = await rows(
+      "SELECT cell, binding, tenant_id AS id, claimed_at AS created_at FROM tenant_databases ORDER BY id",
+    );
+    expect(claimed).toEqual(
+      await rows("SELECT cell, binding, id, created_at FROM tenants ORDER BY id"),
+    );
+    expect(await rows("SELECT DISTINCT state FROM tenant_databases")).toEqual([
+      { state: "serving" },
+    ]);
   });
 });

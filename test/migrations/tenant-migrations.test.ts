@@ -97,7 +97,11 @@ describe("tenant migrations", () => {
       name: "9999_broken.sql",
       sql: "CREATE TABLE half (id INTEGER);\n--> statement-breakpoint\nINSERT INTO missing VALUES (1);",
     };
-    await expect(migrate(database, [...TENANT_MIGRATIONS, broken])).rejects.toThrow(/missing/);
+    await expect(migrate(database, [...TENANT_MIGRATIONS, broken])).rejects.toMatchObject({
+      name: "MigrationRefused",
+      message: "The migration 9999_broken.sql was refused.",
+      cause: { message: expect.stringContaining("missing") },
+    });
     expect(await schemaOf(database)).toEqual(before);
     expect(await applied(database)).toEqual(NAMES);
     const mended = { ...broken, sql: broken.sql.replace("INSERT INTO missing VALUES (1);", "") };

@@ -64,3 +64,28 @@ it("a counter that hangs is waited for a quarter of a second", async () => {
   await vi.advanceTimersByTimeAsync(250);
   expect(await late).toContain("within 250 ms");
 });
+
+it("objects are those of the cell's region where there are regions", async () => {
+  const settings = {
+    ENVIRONMENT: "production",
+    BASE_URL: "https://rowhouse.test",
+    TENANT_SCHEMA: undefined,
+  };
+  const strict = { PASSWORD_SCRYPT_LN: "14", ANONYMOUS_PER_MINUTE: "120", LOG_LEVEL: "info" };
+  const asked: string[] = [];
+  const among = (where: string) => ({
+    jurisdiction: (region: string) => among(region),
+    getByName: (name: string) => asked.push(`${where}:${name}`),
+  });
+  const askIn = (changes: object) => {
+    const env = { ...bindings, ...settings, ...strict, RATE_LIMITER: among("all"), ...changes };
+    const objects = createObjects(env as unknown as typeof bindings, createMeter());
+    return objects.ask("RATE_LIMITER", "a-name", async () => null);
+  };
+  await askIn({ REGION: "eu" });
+  await askIn({});
+  await askIn({ ...settings, REGION: "us", ENVIRONMENT: "development" });
+  expect(asked).toEqual(["eu:a-name", "all:a-name", "all:a-name"]);
+  // Why the local runtime is not asked for any.
+  expect(() => bindings.RATE_LIMITER.jurisdiction("eu")).toThrow(/not implemented/);
+});

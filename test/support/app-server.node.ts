@@ -10,7 +10,7 @@ import { leaksIn } from "./log-scan.ts";
 /** A running app, started the way `npm start` starts it. */
 export interface App {
   port: number;
-  /** Process id of `scripts/start.ts`. */
+  /** Process id of the script. */
   pid: number;
   /** All that it printed so far. */
   output(): string;
@@ -27,6 +27,10 @@ export interface AppOptions {
   /** Directory to keep state and secrets in; it is not deleted. */
   home?: string;
   port?: number;
+  /** What starts it, below `scripts`; by default `start.ts`. */
+  script?: string;
+  /** Settings of the script, besides where its things are. */
+  env?: Readonly<Record<string, string>>;
   /** Whether npm starts it, as a person does; npm's exit status says nothing about ours. */
   npm?: boolean;
 }
@@ -41,10 +45,10 @@ export async function startApp(options: AppOptions = {}, timeoutMs = 90_000): Pr
   const port = options.port ?? (await freePort());
   const [program, args] = options.npm
     ? ["npm", ["start"]]
-    : [process.execPath, ["scripts/start.ts", "--end-with-parent"]];
+    : [process.execPath, [`scripts/${options.script ?? "start.ts"}`, "--end-with-parent"]];
   const child = spawn(program, args, {
     cwd: ROOT,
-    env: environment(home, port),
+    env: { ...environment(home, port), ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 

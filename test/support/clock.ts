@@ -18,18 +18,19 @@ interface ClockOptions {
  * test it only goes forward, as the caches of the isolate expect of time.
  */
 export function standingClock({ between = 20 * MINUTE, faked = ["Date"] }: ClockOptions = {}) {
-  let now = Math.ceil(Date.now() / SECOND) * SECOND;
-  const pass = (ms: number): void => {
-    // Waiting for a state (`vi.waitFor`) moves a faked clock too.
-    now = Math.max(now, Date.now()) + ms;
+  let now = Date.now();
+  const set = (time: number): void => {
+    now = time;
     vi.setSystemTime(now);
   };
   beforeEach(() => {
     vi.useFakeTimers({ toFake: faked });
-    pass(between);
+    // On a full second, which is what tokens count in.
+    set(Math.ceil((Math.max(now, Date.now()) + between) / SECOND) * SECOND);
   });
   afterEach(() => {
     vi.useRealTimers();
   });
-  return { pass };
+  // Waiting for a state (`vi.waitFor`) moves a faked clock too.
+  return { pass: (ms: number): void => set(Math.max(now, Date.now()) + ms) };
 }

@@ -110,6 +110,8 @@ function filled(path: string, ids: Ids): string {
 function sampleOf(schema: Schema): unknown {
   const given = schema.example ?? schema.examples?.[0] ?? schema.default ?? schema.enum?.[0];
   if (given !== undefined) return given;
+  const { properties = {} } = schema;
+  if (Object.keys(properties).length > 0) return mapValues(properties, sampleOf);
   if (schema.type === "integer" || schema.type === "number") return schema.minimum ?? 1;
   if (schema.type === "boolean") return false;
   if (schema.format === "date-time") return "2026-11-21T09:30:00.000Z";

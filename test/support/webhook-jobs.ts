@@ -20,6 +20,6 @@ export const handleAsUsual: Handle = (ctx, event) => {
 export function jobsWith(handle: Handle, random: Random): QueueJob[] {
   const options = { handlers: [{ types: "*", handle }], random: random.next };
   return queueJobs.map((job) =>
-    job.name === DRAIN.name ? { ...job, run: (ctx, bell) => drain(ctx, bell, options) } : job,
+    job.name === DRAIN.name ? { ...DRAIN, run: (ctx, bell) => drain(ctx, bell, options) } : job,
   );
 }

@@ -39,7 +39,9 @@ export const tenancy: Tenancy = {};
 // @ts-expect-error -- a use case of a tenant is not one of the platform
 export const mixed: PlatformCtx = ctx;
 expectTypeOf(ctx).toExtend<Ctx>();
-expectTypeOf<keyof TenantDb & string>().toEqualTypeOf<"realmId" | "read">();
+expectTypeOf<keyof TenantDb & string>().toEqualTypeOf<
+  "realmId" | "schemaVersion" | "read" | "readAndWeigh"
+>();
 
 // No commit without an audit entry.
 // @ts-expect-error

@@ -1,4 +1,4 @@
 /** Who acts in a tenant's business. */
-export { findActivity } from "./actors.repository.ts";
+export { findActivity, insertActor } from "./actors.repository.ts";
 export { actorsRouter } from "./actors.routes.ts";
-export { actors } from "./actors.tables.ts";
+export { ACTOR_TYPES, actors } from "./actors.tables.ts";

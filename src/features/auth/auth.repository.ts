@@ -9,33 +9,31 @@ import { EVERYWHERE, signInFailures, users } from "../users/index.ts";
 /** Everything that decides about a request, in one statement: realm, session, user and key. */
 export const readCaller: CallerReader = async (ctx, hint) => {
   const now = new Date();
-  const [row] = await ctx.db.read(
-    (reader) =>
-      reader
-        .select({
-          realmId: realm.id,
-          realmStatus: realm.status,
-          plan: realm.plan,
-          limits: realm.limits,
-          userId: users.id,
-          email: users.email,
-          role: users.role,
-          publicJwk: signingKeys.publicJwk,
-        })
-        .from(realm)
-        .leftJoin(
-          sessions,
-          and(eq(sessions.id, hint.sid), isNull(sessions.revokedAt), gt(sessions.idleAt, now)),
-        )
-        .leftJoin(users, eq(users.id, sessions.userId))
-        .leftJoin(
-          signingKeys,
-          and(
-            eq(signingKeys.kid, hint.kid),
-            or(isNull(signingKeys.notAfter), gt(signingKeys.notAfter, now)),
-          ),
+  const [row] = await ctx.db.readAndWeigh((reader) =>
+    reader
+      .select({
+        realmId: realm.id,
+        realmStatus: realm.status,
+        plan: realm.plan,
+        limits: realm.limits,
+        userId: sql<string | null>`${users.id}`.as("user_id"),
+        email: users.email,
+        role: users.role,
+        publicJwk: signingKeys.publicJwk,
+      })
+      .from(realm)
+      .leftJoin(
+        sessions,
+        and(eq(sessions.id, hint.sid), isNull(sessions.revokedAt), gt(sessions.idleAt, now)),
+      )
+      .leftJoin(users, eq(users.id, sessions.userId))
+      .leftJoin(
+        signingKeys,
+        and(
+          eq(signingKeys.kid, hint.kid),
+          or(isNull(signingKeys.notAfter), gt(signingKeys.notAfter, now)),
         ),
-    "primary",
+      ),
   );
   const own = requireOwn(ctx.db, row);
   const { realmStatus, plan, limits, userId, email, role, publicJwk } = own;

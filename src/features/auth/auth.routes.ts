@@ -25,7 +25,13 @@ mount(
     idempotency: "off",
     body: SignIn,
     response: { status: 200, description: "Tokens and the user.", schema: SignedInUser },
-    problems: ["invalid-credentials", "sign-in-locked", "tenant-suspended", "overloaded"],
+    problems: [
+      "invalid-credentials",
+      "sign-in-locked",
+      "tenant-suspended",
+      "misdirected",
+      "overloaded",
+    ],
   }),
   {
     handle: (ctx, { body }) => auth.signIn(ctx, body),
@@ -74,6 +80,7 @@ mount(
     tag: TAG,
     doors: "both",
     access: "signed-in",
+    adds: "nothing",
     body: SignOut,
     response: { status: 204, description: "The session, or every session, is over." },
   }),

@@ -67,6 +67,7 @@ for (const { verb, mode, description, ...names } of ORDERS) {
       tag: TAG,
       doors: "tenant",
       access: "breakers:write",
+      adds: "nothing",
       params: slugParams,
       response: {
         status: 200,

@@ -22,6 +22,7 @@ mount(
     tag: "Services",
     doors: "tenant",
     access: "services:call",
+    adds: "nothing",
     params: slugParams,
     body: ServiceCall,
     response: { status: 200, description: "What the service said.", schema: ServiceReply },

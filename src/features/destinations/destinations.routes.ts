@@ -157,6 +157,7 @@ mount(
     tag: TAG,
     doors: "tenant",
     access: "destinations:write",
+    adds: "nothing",
     params: idParams("destination"),
     idempotency: "off",
     response: {

@@ -1,9 +1,12 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { onceMore } from "../../platform/once-more.ts";
 import type { FieldError } from "../../platform/problems.ts";
+import { isOverQuota, quotasFor, refusalOf } from "../../platform/quotas/refusal.ts";
+import { eventsIn } from "../../platform/quotas/usage.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findActivity } from "../actors/index.ts";
 import { actorFault, type EventInput, postedRow, timeFault } from "./create.service.ts";
+import type { EventRow } from "./events.repository.ts";
 import { recordActed } from "./record.service.ts";
 
 /** The most events in a batch. */
@@ -11,6 +14,9 @@ export const MOST_EVENTS = 500;
 
 /** One event of a batch, as far as it is known. */
 type Element = { readonly input: EventInput } | { readonly errors: readonly FieldError[] };
+
+/** One that is right has its row. */
+type Judged = { readonly row: EventRow } | Extract<Element, { errors: unknown }>;
 
 /** What became of one event of a batch. */
 export type EventOutcome =
@@ -27,7 +33,7 @@ export async function createBatch(
   elements: readonly Element[],
 ): Promise<readonly EventOutcome[]> {
   const inTime = elements.map((each) => faulty(each, (input) => timeFault(ctx, input)));
-  return onceMore(async () => store(ctx, await judgeActors(ctx, inTime)));
+  return onceMore(async () => store(ctx, withRows(ctx, await judgeActors(ctx, inTime))));
 }
 
 async function judgeActors(ctx: TenantCtx, elements: readonly Element[]): Promise<Element[]> {
@@ -44,32 +50,57 @@ function faulty(element: Element, faultOf: (input: EventInput) => FieldError | n
   return fault ? { errors: [fault] } : element;
 }
 
+/** The elements, each with its row where it is right. */
+function withRows(ctx: TenantCtx, elements: readonly Element[]): Judged[] {
+  return elements.map((each) => ("errors" in each ? each : { row: postedRow(ctx, each.input) }));
+}
+
+/**
+ * Stores what is right. Where the month has not room for all of it, the first that fit.
+ * @param most so many have room
+ */
 async function store(
   ctx: TenantCtx,
-  elements: readonly Element[],
+  judged: readonly Judged[],
+  most = MOST_EVENTS,
 ): Promise<readonly EventOutcome[]> {
-  const judged = elements.map((each) =>
-    "errors" in each ? each : { row: postedRow(ctx, each.input) },
-  );
-  const rows = judged.flatMap((each) => ("row" in each ? each.row : []));
-  const outcomes = judged.map(
-    (each, index): EventOutcome =>
-      "row" in each
-        ? { index, status: "created", eventId: each.row.id }
-        : { index, status: "rejected", errors: each.errors },
-  );
+  const right = judged.flatMap((each) => ("row" in each ? each.row : []));
+  const rows = right.slice(0, most);
+  const refused = right.length - rows.length;
+  const { events_per_month: quota } = quotasFor(ctx);
+  const kept = new Set(rows);
+  const outcomes = judged.map((each, index): EventOutcome => {
+    if ("errors" in each) return { index, status: "rejected", errors: each.errors };
+    if (kept.has(each.row)) return { index, status: "created", eventId: each.row.id };
+    return { index, status: "rejected", errors: [overTheQuota(quota)] };
+  });
   const rejected = outcomes.length - rows.length;
+  const refusals = refused > 0 ? [refusalOf("events_per_month", refused)] : [];
   if (rows.length === 0) {
     // Nothing is changed; but whoever has sent a key is to be answered the same again.
-    if (ctx.idempotency) {
-      const details = { rejected };
-      await commit(ctx, [], [{ action: "events.rejected", details, summed: true }], outcomes);
-    }
+    const [first, ...more] = [
+      ...(ctx.idempotency
+        ? [{ action: "events.rejected", details: { rejected }, summed: true } as const]
+        : []),
+      ...refusals,
+    ];
+    if (first) await commit(ctx, [], [first, ...more], outcomes);
     return outcomes;
   }
-  const { steps, ring } = recordActed(rows, "conflict");
-  const details = { events: rows.length, rejected };
-  await commit(ctx, steps, [{ action: "events.created", details }], outcomes);
+  const { steps, ring } = recordActed(rows, { otherwise: "conflict", quota });
+  const created = { action: "events.created", details: { events: rows.length, rejected } };
+  try {
+    await commit(ctx, steps, [created, ...refusals], outcomes);
+  } catch (error) {
+    if (quota === null || !isOverQuota(error)) throw error;
+    const used = await eventsIn(ctx.db, rows[0]?.recordedAt ?? new Date());
+    // One fewer at least, also where the month has just turned.
+    return store(ctx, judged, Math.max(0, Math.min(quota - used, rows.length - 1)));
+  }
   await ring(ctx);
   return outcomes;
+}
+
+function overTheQuota(quota: number | null): FieldError {
+  return { pointer: "", message: `is over the plan's quota of ${quota} events a month` };
 }

@@ -1,5 +1,7 @@
 import type { TenantCtx } from "../../platform/context.ts";
 import { Failure, type FieldError } from "../../platform/problems.ts";
+import { isOverQuota, overQuota, quotasFor } from "../../platform/quotas/refusal.ts";
+import { eventsIn } from "../../platform/quotas/usage.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { findActivity } from "../actors/index.ts";
 import type { EventRow } from "./events.repository.ts";
@@ -20,16 +22,21 @@ const MOST_MINUTES_AHEAD = 5;
 
 /**
  * Records what an actor did, in one trip: that the actor is active is a condition of the statement.
- * @throws Failure `validation-failed` also for a time or an actor that cannot be
+ * @throws Failure `over-quota`, `validation-failed` also for a time or an actor that cannot be
  */
 export async function create(ctx: TenantCtx, input: EventInput): Promise<EventRow> {
   const fault = timeFault(ctx, input);
   if (fault) throw invalid(fault);
   const row = postedRow(ctx, input);
-  const { steps, ring } = recordActed([row], "validation-failed");
+  const { events_per_month: quota } = quotasFor(ctx);
+  const { steps, ring } = recordActed([row], { otherwise: "validation-failed", quota });
   try {
     await commit(ctx, steps, [createdEntry(row)], row);
   } catch (error) {
+    if (quota !== null && isOverQuota(error)) {
+      const used = await eventsIn(ctx.db, row.recordedAt);
+      throw await overQuota(ctx, "events_per_month", { quota, used });
+    }
     if (!(error instanceof Failure && error.code === "validation-failed")) throw error;
     const activity = await findActivity(ctx.db, [input.actor_id]);
     throw invalid(actorFault(input, activity) ?? INACTIVE, error);

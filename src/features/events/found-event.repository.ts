@@ -1,4 +1,5 @@
 import { type SQL, sql } from "drizzle-orm";
+import { countEvents } from "../../platform/quotas/usage.ts";
 import { type Step, write } from "../../platform/tenancy/index.ts";
 import { fanOut } from "../destinations/index.ts";
 import { events } from "./events.tables.ts";
@@ -16,6 +17,7 @@ export interface FoundEvent {
 /** Records the event and queues it for its destinations, if something is found. */
 export function recordIfFound({ id, type, source, at, found }: FoundEvent): Step[] {
   const time = at.getTime();
+  const isThere = sql`EXISTS (SELECT 1 FROM ${events} WHERE ${events.id} = ${id})`;
   return [
     {
       statement: write.insert(events).select(
@@ -25,10 +27,8 @@ export function recordIfFound({ id, type, source, at, found }: FoundEvent): Step
       expect: "any",
       as: insertionOf(id),
     },
-    fanOut(
-      [{ id, type, recordedAt: at }],
-      sql`EXISTS (SELECT 1 FROM ${events} WHERE ${events.id} = ${id})`,
-    ),
+    fanOut([{ id, type, recordedAt: at }], isThere),
+    countEvents(1, at, isThere),
   ];
 }
 

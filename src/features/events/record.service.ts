@@ -3,6 +3,7 @@ import { newId } from "../../platform/ids.ts";
 import type { JobAddress } from "../../platform/jobs/doorbell.ts";
 import { ringJob } from "../../platform/jobs/ring-drain.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
+import { countEvents, countPosted } from "../../platform/quotas/usage.ts";
 import type { AuditEntry, Step } from "../../platform/tenancy/index.ts";
 import { DELIVER, fanOut, ringDeliveries } from "../destinations/index.ts";
 import { EVALUATE, ringEvaluation, samplesOf, takeSamples } from "../rules/index.ts";
@@ -27,7 +28,7 @@ export function recordEvent(event: NewEvent): Recording {
   const row = eventRow(event);
   const sampling = takeAll([row]);
   return {
-    steps: [insertEvent(row), fanOut([row]), ...sampling],
+    steps: [insertEvent(row), fanOut([row]), ...sampling, countEvents(1, row.recordedAt)],
     audit: [createdEntry(row)],
     ring: sampling.length > 0 ? ringListeners : ringDeliveries,
   };
@@ -37,10 +38,11 @@ export function recordEvent(event: NewEvent): Recording {
  * The same for events of actors, all or none, in as few statements. The commit itself tells whether
  * anybody listens, so that to ring costs no look.
  * @param otherwise what it means that one of the actors is not there, or not active
+ * @param quota events that their month may have; with more, the commit fails as `over-quota`
  */
 export function recordActed(
   rows: readonly EventRow[],
-  otherwise: ProblemCode,
+  { otherwise, quota }: { readonly otherwise: ProblemCode; readonly quota: number | null },
 ): Pick<Recording, "steps" | "ring"> {
   const queued = createTally(1);
   const sampling = takeAll(rows);
@@ -50,6 +52,7 @@ export function recordActed(
       ...insertActed(rows, otherwise),
       { ...fanOut(rows), changed: queued.add },
       ...sampling.map((step) => ({ ...step, changed: taken.add })),
+      ...countPosted(rows.length, rows.at(-1)?.recordedAt ?? new Date(), quota),
     ],
     ring: async (ctx) => {
       await ringFor(ctx, queued.sum(), DELIVER, ringDeliveries);

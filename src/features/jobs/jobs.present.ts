@@ -17,6 +17,7 @@ export function presentRun(row: RunRow): z.input<typeof JobRun> {
     resumes: row.resumes,
     resume_after: row.resumeAfter,
     error: row.error,
+    cell: row.cell,
   };
 }
 

@@ -26,6 +26,7 @@ export const JobRun = z
       .describe(
         "What broke it off. `abandoned`: nobody ended it. `unheard`: two hours later some tenants were not heard of.",
       ),
+    cell: kind("main").nullable().describe("The cell whose crons it was."),
   })
   .openapi("JobRun");
 

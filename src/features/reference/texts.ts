@@ -6,6 +6,8 @@ export const TAGS = [
   { name: "Users", description: "The people of a tenant." },
   { name: "Tenant", description: "The tenant of this door." },
   { name: "Tenants", description: "All tenants, for operators." },
+  { name: "Cells", description: "Where tenants live, and what room there is. For operators." },
+  { name: "Migrations", description: "Bringing all tenants' databases up to date. For operators." },
   { name: "Services", description: "External systems that the tenant integrates." },
   { name: "Webhooks", description: "What those systems send, and what became of it." },
   { name: "Actors", description: "Who acts in the tenant's business." },

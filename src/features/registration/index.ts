@@ -2,4 +2,5 @@
 export { registrationRouter } from "./registration.routes.ts";
 export { Registration, TenantSummary } from "./registration.schemas.ts";
 export { createTenant } from "./registration.service.ts";
-export { seedTenant } from "./seed.ts";
+export { invitations } from "./registration.tables.ts";
+export { sealSeed, seedTenant } from "./seed.ts";

@@ -36,6 +36,7 @@ mount(
       "slug-reserved",
       "slug-taken",
       "pool-exhausted",
+      "misdirected",
       "overloaded",
     ],
   }),

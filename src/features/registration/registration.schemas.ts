@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { id, Time, text } from "../../platform/http/schemas.ts";
+import { REGIONS } from "../../platform/regions.ts";
 import { isSlug } from "../../platform/tenancy/index.ts";
 import { SignedInUser } from "../auth/index.ts";
 import { Email, NewPassword } from "../users/index.ts";
@@ -23,6 +24,10 @@ export const Registration = z
     admin_password: NewPassword,
     admin_first_name: text(100).openapi({ example: "Ada" }),
     admin_last_name: text(100).openapi({ example: "Lovelace" }),
+    region: z.enum(REGIONS).optional().openapi({
+      description: "Where its data has to stay; anywhere, if left out.",
+      example: "eu",
+    }),
     invitation: z.string().max(200).optional().openapi({
       description: "Needed where registration is by invitation.",
     }),

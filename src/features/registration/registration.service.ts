@@ -8,6 +8,7 @@ import { newId } from "../../platform/ids.ts";
 import { networkOf } from "../../platform/network.ts";
 import { Failure } from "../../platform/problems.ts";
 import {
+  chooseCell,
   claimTenant,
   commit,
   enterTenant,
@@ -49,7 +50,7 @@ const DAY_MS = 86_400_000;
  * Registers a company: slug, database, keys and admin, who is signed in. The tenant is usable when
  * this returns.
  * @throws Failure `registration-closed`, `invalid-invitation`, `registration-limit`,
- * `slug-reserved`, `slug-taken`, `pool-exhausted`, `validation-failed`, `overloaded`
+ * `slug-reserved`, `slug-taken`, `pool-exhausted`, `misdirected`, `validation-failed`, `overloaded`
  */
 export async function register(ctx: PlatformCtx, input: Input): Promise<Registered> {
   requireUsable(input);
@@ -59,7 +60,8 @@ export async function register(ctx: PlatformCtx, input: Input): Promise<Register
 
 /**
  * Creates a tenant for an operator: no cap, no invitation, and nobody is signed in.
- * @throws Failure `slug-reserved`, `slug-taken`, `pool-exhausted`, `validation-failed`, `overloaded`
+ * @throws Failure `slug-reserved`, `slug-taken`, `pool-exhausted`, `misdirected`, `validation-failed`,
+ * `overloaded`
  */
 export async function createTenant(ctx: PlatformCtx, input: Input): Promise<NewTenant> {
   requireUsable(input);
@@ -80,6 +82,8 @@ async function build(
   input: Input,
   guards: (tenantId: string) => readonly Step[],
 ): Promise<NewTenant> {
+  const region = input.region ?? null;
+  await chooseCell(ctx, region);
   const person = {
     email: input.admin_email,
     first_name: input.admin_first_name,
@@ -101,7 +105,7 @@ async function build(
   });
   await claimTenant(
     ctx,
-    { id, slug: input.slug, name: input.company_name, pendingSeed },
+    { id, slug: input.slug, name: input.company_name, pendingSeed, region },
     guards(id),
     [{ action: "tenant.claimed", target: id, details: { slug: input.slug } }],
   );

@@ -2,6 +2,7 @@ import { and, asc, eq, gt, inArray, isNotNull, type SQL, sql } from "drizzle-orm
 import type { BreakerMode } from "../../platform/breaker/index.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
+import type { CountedQuota } from "../../platform/quotas/counted.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
 import { serviceSecrets, services } from "./services.tables.ts";
 
@@ -43,6 +44,9 @@ export async function findService(
 export function listApiServices(db: RealmDb, count: number, after: number): Promise<ServiceView[]> {
   return select(db, isNotNull(services.api), count, { after });
 }
+
+/** How many a plan allows. */
+export const SERVICE_QUOTA: CountedQuota = { name: "services", table: services };
 
 export function insertService(row: ServiceRow): Step {
   return {

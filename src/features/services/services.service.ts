@@ -3,6 +3,7 @@ import { newId } from "../../platform/ids.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
+import { withinQuota } from "../../platform/quotas/counted.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import type { ApiInput } from "./api.schemas.ts";
 import { isMoved, keepApi } from "./api-credential.ts";
@@ -16,6 +17,7 @@ import {
   insertSecret,
   insertService,
   listServices,
+  SERVICE_QUOTA,
   type ServiceRow,
   type ServiceView,
   updateService,
@@ -46,7 +48,10 @@ export async function get(ctx: TenantCtx, slug: string, from?: "primary"): Promi
   return service;
 }
 
-/** @throws Failure `slug-taken`, `validation-failed` for settings that do not fit their scheme */
+/**
+ * @throws Failure `over-quota`, `slug-taken`, `validation-failed` for settings that do not fit their
+ * scheme
+ */
 export async function create(
   ctx: TenantCtx,
   input: {
@@ -76,15 +81,17 @@ export async function create(
     version: 1,
   };
   const { added } = await keepSecrets(ctx, row.id, [], given);
-  const result = await commit(
-    ctx,
-    [insertService(row), ...added.map(insertSecret)],
-    [
-      { action: "service.created", target: row.id, details: { new: describe(row) } },
-      ...added.map(({ id }) => ({ action: "service_secret.added", target: id })),
-      ...api.audit,
-    ],
-    { ...row, secrets: added },
+  const result = await withinQuota(ctx, SERVICE_QUOTA, (room) =>
+    commit(
+      ctx,
+      [...room, insertService(row), ...added.map(insertSecret)],
+      [
+        { action: "service.created", target: row.id, details: { new: describe(row) } },
+        ...added.map(({ id }) => ({ action: "service_secret.added", target: id })),
+        ...api.audit,
+      ],
+      { ...row, secrets: added },
+    ),
   );
   forgetService(ctx.realm.id, row.slug);
   return result;

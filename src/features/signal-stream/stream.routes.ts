@@ -24,6 +24,7 @@ mount(
     tag: TAG,
     doors: "tenant",
     access: "signals:read",
+    adds: "nothing",
     idempotency: "off",
     response: { status: 201, description: "The ticket.", schema: StreamTicket },
     problems: ["too-many-streams", "not-ready"],

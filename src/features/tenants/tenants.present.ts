@@ -1,8 +1,10 @@
 import type { z } from "zod";
 import type { Ctx } from "../../platform/context.ts";
-import { limitsInForce } from "../../platform/limits/plans.ts";
+import { limitsInForce, quotasInForce } from "../../platform/limits/plans.ts";
 import { type TenantState, tenantOrigin } from "../../platform/tenancy/index.ts";
 import type { TenantSummary } from "../registration/index.ts";
+import { purgeAfter } from "./grace.ts";
+import { limitsOf, quotasOf } from "./overrides.ts";
 import { settingsOf } from "./tenant-settings.ts";
 import type { RealmRow, TenantRow } from "./tenants.repository.ts";
 import type { CurrentTenant, Tenant } from "./tenants.schemas.ts";
@@ -18,8 +20,15 @@ export function presentTenant(row: TenantRow, ctx: Ctx): z.input<typeof Tenant> 
     status: statusOf(row.state),
     state: row.state,
     plan: row.plan,
-    limits: row.limits,
+    limits: limitsOf(row.limits),
+    quotas: quotasOf(row.limits),
+    quotas_in_force: quotasInForce(ctx.settings.PLANS, row),
     cell: row.cell,
+    region: row.region,
+    database: row.binding,
+    schema_version: row.schemaVersion,
+    unsynced_since: row.unsyncedSince?.toISOString() ?? null,
+    purge_after: purgeAfter(row, ctx.settings)?.toISOString() ?? null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };
@@ -30,7 +39,8 @@ export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentT
     id: row.id,
     slug: ctx.realm.slug ?? "",
     url: ctx.realm.origin,
-    status: row.status,
+    // While it moves nobody is let in to read this.
+    status: row.status === "moving" ? "provisioning" : row.status,
     plan: row.plan,
     limits: limitsInForce(ctx.settings.PLANS, row),
     ...settingsOf(row),
@@ -39,9 +49,18 @@ export function presentCurrent(row: RealmRow, ctx: Ctx): z.input<typeof CurrentT
   };
 }
 
-/** The states of provisioning are one thing to everybody but operators. */
+/** What a state is to everybody but operators. */
 function statusOf(state: TenantState): Status {
-  return state === "claimed" || state === "migrating" || state === "seeding"
-    ? "provisioning"
-    : state;
+  switch (state) {
+    case "claimed":
+    case "migrating":
+    case "seeding":
+    case "importing":
+      return "provisioning";
+    case "purging":
+    case "purged":
+      return "deactivated";
+    default:
+      return state;
+  }
 }

@@ -16,7 +16,7 @@ export type RealmRow = typeof realm.$inferSelect;
 
 export function listTenants(
   db: ControlDb,
-  filters: { readonly state?: TenantState | undefined },
+  filters: { readonly state?: TenantState | undefined; readonly slug?: string | undefined },
   after: Keyset | null,
   count: number,
 ): Promise<TenantRow[]> {
@@ -27,6 +27,7 @@ export function listTenants(
       .where(
         and(
           filters.state ? eq(tenants.state, filters.state) : undefined,
+          filters.slug === undefined ? undefined : eq(tenants.slug, filters.slug),
           after ? gt(tenants.id, String(after[0])) : undefined,
         ),
       )

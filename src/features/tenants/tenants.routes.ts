@@ -57,7 +57,7 @@ mount(
       schema: TenantSummary,
       headers: ["Location"],
     },
-    problems: ["slug-reserved", "slug-taken", "pool-exhausted", "overloaded"],
+    problems: ["slug-reserved", "slug-taken", "pool-exhausted", "misdirected", "overloaded"],
   }),
   {
     handle: (ctx, { body }) => createTenant(ctx, body),
@@ -95,8 +95,8 @@ mount(
     method: "put",
     path: "/tenants/{id}",
     operationId: "updateTenant",
-    summary: "Change a tenant's plan, limits or name",
-    description: "Plan and limits take effect within 5 seconds.",
+    summary: "Change a tenant's plan, limits, quotas or name",
+    description: "Plan, limits and quotas take effect within 5 seconds.",
     tag: TAG,
     doors: "platform",
     access: "tenants:write",
@@ -108,7 +108,7 @@ mount(
       schema: Tenant,
       headers: ["ETag"],
     },
-    problems: ["precondition-failed", "conflict"],
+    problems: ["tenant-state", "misdirected", "precondition-failed", "conflict"],
   }),
   {
     handle: (ctx, { params, body, ifMatch }) => tenants.update(ctx, params.id, body, ifMatch),
@@ -130,7 +130,7 @@ mount(
     access: "tenants:write",
     params: idParams("tenant"),
     response: { status: 204, description: "The tenant is deactivated." },
-    problems: ["tenant-state", "precondition-failed", "conflict"],
+    problems: ["misdirected", "tenant-state", "precondition-failed", "conflict"],
   }),
   {
     handle: (ctx, { params, ifMatch }) => tenants.move(ctx, params.id, "deactivated", ifMatch),
@@ -156,7 +156,7 @@ mount(
       schema: Tenant,
       headers: ["ETag"],
     },
-    problems: ["tenant-state", "conflict"],
+    problems: ["misdirected", "tenant-state", "conflict"],
   }),
   {
     handle: (ctx, { params }) => tenants.move(ctx, params.id, "suspended"),
@@ -181,7 +181,7 @@ mount(
       schema: Tenant,
       headers: ["ETag"],
     },
-    problems: ["tenant-state", "conflict"],
+    problems: ["misdirected", "tenant-state", "conflict"],
   }),
   {
     handle: (ctx, { params }) => tenants.move(ctx, params.id, "active"),

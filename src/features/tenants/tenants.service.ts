@@ -5,16 +5,19 @@ import { errorFields } from "../../platform/observe/logger.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
+import type { QuotaOverrides } from "../../platform/quotas/quotas.ts";
 import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import {
   commit,
   type OnHeard,
+  requireCell,
   syncPending,
   syncTenant,
   type TenantState,
 } from "../../platform/tenancy/index.ts";
 import { DELIVER } from "../destinations/index.ts";
 import { ringDrain } from "../webhooks/index.ts";
+import { changeOverrides, type OwnLimits } from "./overrides.ts";
 import { findTenant, listTenants, type TenantRow, updateTenant } from "./tenants.repository.ts";
 
 /** From where an operator may move a tenant to where. */
@@ -29,9 +32,14 @@ export type WantedState = keyof typeof MOVES;
 
 export function list(
   ctx: SignedIn<PlatformCtx>,
-  query: { limit: number; cursor?: string | undefined; state?: TenantState | undefined },
+  query: {
+    readonly limit: number;
+    readonly cursor?: string | undefined;
+    readonly state?: TenantState | undefined;
+    readonly slug?: string | undefined;
+  },
 ): Promise<Page<TenantRow>> {
-  const filters = { state: query.state };
+  const filters = { state: query.state, slug: query.slug };
   return paginate(
     ctx,
     { list: "tenants", filters, limit: query.limit, cursor: query.cursor },
@@ -48,10 +56,10 @@ export async function get(ctx: PlatformCtx, id: string, from?: "primary"): Promi
 }
 
 /**
- * Changes what the registry says of a tenant. Plan and limits count within 5 seconds of being told to
- * its own database; if that one does not answer, a job goes on trying.
- * @throws Failure `not-found`, `precondition-failed`, `conflict`, `validation-failed` for a plan that
- * is none
+ * Changes what the registry says of a tenant. Plan, limits and quotas count within 5 seconds of being
+ * told to its own database; if that one does not answer, a job goes on trying.
+ * @throws Failure `not-found`, `misdirected`, `tenant-state` for one that is erased, `precondition-failed`,
+ * `conflict`, `validation-failed` for a plan that is none
  */
 export async function update(
   ctx: SignedIn<PlatformCtx>,
@@ -59,21 +67,25 @@ export async function update(
   changes: {
     readonly name?: string | undefined;
     readonly plan?: string | undefined;
-    readonly limits?: TenantRow["limits"] | undefined;
+    readonly limits?: OwnLimits | null | undefined;
+    readonly quotas?: QuotaOverrides | null | undefined;
   },
   ifMatch: IfMatch,
 ): Promise<TenantRow> {
   if (changes.plan !== undefined) requirePlan(ctx, changes.plan);
   const before = await get(ctx, id, "primary");
   requireVersion(ifMatch, before.version);
+  requireThere(before);
+  const { plan, limits, quotas } = changes;
+  const isNews = [plan, limits, quotas].some((change) => change !== undefined);
+  if (isNews) requireCell(ctx, before.cell);
   const next = {
     name: changes.name ?? before.name,
     plan: changes.plan ?? before.plan,
-    limits: changes.limits === undefined ? before.limits : changes.limits,
+    limits: changeOverrides(before.limits, changes.limits, changes.quotas),
     updatedAt: new Date(),
     version: before.version + 1,
   };
-  const isNews = changes.plan !== undefined || changes.limits !== undefined;
   const result = await commit(
     ctx,
     [
@@ -100,6 +112,12 @@ export async function update(
   return result;
 }
 
+/** Of whoever is erased, nothing new is written down. */
+function requireThere({ state }: TenantRow): void {
+  if (state !== "purging" && state !== "purged") return;
+  throw new Failure("tenant-state", "The tenant's data is erased for good.");
+}
+
 function requirePlan({ settings }: PlatformCtx, plan: string): void {
   if (isPlan(settings.PLANS, plan)) return;
   const message = `must be one of: ${Object.keys(settings.PLANS).join(", ")}`;
@@ -111,7 +129,7 @@ function requirePlan({ settings }: PlatformCtx, plan: string): void {
 /**
  * Moves a tenant to a state: first in the registry, then in its own database, where it counts
  * within 5 seconds. If that one does not answer, a job goes on trying.
- * @throws Failure `not-found`, `tenant-state`, `precondition-failed`, `conflict`
+ * @throws Failure `not-found`, `misdirected`, `tenant-state`, `precondition-failed`, `conflict`
  */
 export async function move(
   ctx: PlatformCtx,
@@ -120,9 +138,10 @@ export async function move(
   ifMatch: IfMatch = null,
 ): Promise<TenantRow> {
   const before = await get(ctx, id, "primary");
+  requireCell(ctx, before.cell);
   requireVersion(ifMatch, before.version);
   if (!(MOVES[state] as readonly TenantState[]).includes(before.state)) {
-    throw new Failure("tenant-state");
+    throw new Failure("tenant-state", `The tenant is ${before.state}.`);
   }
   const now = new Date();
   const changes = {
@@ -142,8 +161,8 @@ export async function move(
   return result;
 }
 
-/** Tells the tenant's own database; if it does not answer, the job will. */
-async function tell(ctx: PlatformCtx, id: string): Promise<void> {
+/** Tells the tenant's own database what the registry says; if it does not answer, the job will. */
+export async function tell(ctx: PlatformCtx, id: string): Promise<void> {
   try {
     await syncTenant(ctx, id, tellHouse(ctx));
   } catch (error) {

@@ -2,6 +2,7 @@ import { and, eq, gt, type SQL, sql } from "drizzle-orm";
 import type { Role } from "../../platform/access/permissions.ts";
 import type { Keyset } from "../../platform/pagination.ts";
 import type { ProblemCode } from "../../platform/problems.ts";
+import type { CountedQuota } from "../../platform/quotas/counted.ts";
 import { type RealmDb, type Step, write } from "../../platform/tenancy/index.ts";
 import { lockedUntil, OWN_SESSION } from "./lockout.repository.ts";
 import { signInFailures, users } from "./users.tables.ts";
@@ -78,6 +79,9 @@ export async function findCredentials(db: RealmDb, userId: string) {
   );
   return row;
 }
+
+/** How many a plan allows. */
+export const USER_QUOTA: CountedQuota = { name: "users", table: users };
 
 export function insertUser(row: UserRow): Step {
   return {

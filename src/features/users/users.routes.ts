@@ -106,6 +106,7 @@ mount(
     tag: TAG,
     doors: "both",
     access: "signed-in",
+    adds: "nothing",
     body: PasswordChange,
     response: { status: 204, description: "The password is changed." },
     problems: ["wrong-password", "sign-in-locked", "conflict", "overloaded"],
@@ -198,6 +199,7 @@ mount(
     tag: TAG,
     doors: "tenant",
     access: "users:write",
+    adds: "nothing",
     params: idParams("user"),
     response: {
       status: 200,

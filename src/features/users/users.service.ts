@@ -6,6 +6,7 @@ import { newId } from "../../platform/ids.ts";
 import { type Page, paginate } from "../../platform/pagination.ts";
 import { type IfMatch, lostRace, requireVersion } from "../../platform/preconditions.ts";
 import { Failure } from "../../platform/problems.ts";
+import { withinQuota } from "../../platform/quotas/counted.ts";
 import { recheckStreams } from "../../platform/stream/stream-client.ts";
 import { commit } from "../../platform/tenancy/index.ts";
 import { endSessionsOf, eraseSessionsOf, forgetDevices } from "../sessions/index.ts";
@@ -19,6 +20,7 @@ import {
   keepAnAdmin,
   listUsers,
   replacePassword,
+  USER_QUOTA,
   type UserRow,
   type UserView,
   updateUser,
@@ -70,18 +72,20 @@ export async function get(ctx: Ctx, userId: string, from?: "primary"): Promise<U
   return user;
 }
 
-/** @throws Failure `email-taken`, `validation-failed` for a weak password */
+/** @throws Failure `over-quota`, `email-taken`, `validation-failed` for a weak password */
 export async function create(
   ctx: TenantCtx,
   input: Person & { readonly password: string },
 ): Promise<UserView> {
   requireGoodPassword(input.password, input.email, "/password");
   const row = newUser(input, await protectPassword(ctx, input.password));
-  return commit(
-    ctx,
-    [insertUser(row)],
-    [{ action: "user.created", target: row.id, details: { new: describe(row) } }],
-    { ...row, lockedUntil: null },
+  return withinQuota(ctx, USER_QUOTA, (room) =>
+    commit(
+      ctx,
+      [...room, insertUser(row)],
+      [{ action: "user.created", target: row.id, details: { new: describe(row) } }],
+      { ...row, lockedUntil: null },
+    ),
   );
 }
 

@@ -26,10 +26,7 @@ export interface CallerState {
 export type CallerReader = (ctx: Ctx, hint: TokenHint) => Promise<CallerState>;
 
 /** Who calls, and what the realm may use. */
-export interface Authenticated {
-  readonly caller: SignedIn;
-  readonly plan: RealmPlan;
-}
+export type Authenticated = SignedIn & { readonly plan: RealmPlan };
 
 /** @throws Failure `unauthenticated`, `tenant-suspended`, `tenant-not-found`, `quota-exceeded` */
 export type Authenticator = (ctx: Ctx, authorization: string | undefined) => Promise<Authenticated>;
@@ -80,7 +77,7 @@ export function createAuthenticator(readCaller: CallerReader): Authenticator {
     }
     if (realmStatus !== "active") throw await turnedAway(ctx, inactive(realmStatus));
     const principal = { kind: "user", ...user, sessionId: claims.sid } as const;
-    return { caller: { ...ctx, principal }, plan: realmPlan };
+    return { ...ctx, principal, plan: realmPlan };
   };
 }
 
@@ -93,13 +90,19 @@ async function turnedAway(ctx: Ctx, failure: Failure): Promise<Failure> {
   return failure;
 }
 
-/** @throws Failure `tenant-suspended`, `tenant-not-found` */
+/** @throws Failure `tenant-suspended`, `tenant-not-found`, `tenant-provisioning` */
 export function requireActive(status: RealmStatus): void {
   if (status !== "active") throw inactive(status);
 }
 
+const INACTIVE = {
+  suspended: "tenant-suspended",
+  deactivated: "tenant-not-found",
+  moving: "tenant-provisioning",
+} as const;
+
 function inactive(status: Exclude<RealmStatus, "active">): Failure {
-  return new Failure(status === "suspended" ? "tenant-suspended" : "tenant-not-found");
+  return new Failure(INACTIVE[status]);
 }
 
 /** Drops what this isolate believes of a user, after a change that it made itself. */

@@ -15,6 +15,8 @@ export const PERMISSIONS = {
   "users:write": ["admin"],
   "tenant:read": ["admin", "manager", "user", "readonly"],
   "tenant:write": ["admin"],
+  /** What the plan allows and what is used of it. */
+  "usage:read": ["admin", "manager"],
   /** How services sign and are called; never their secrets. */
   "services:read": ["admin", "manager"],
   "services:write": ["admin"],
@@ -45,6 +47,15 @@ export const PERMISSIONS = {
   "audit:read": ["admin", "manager", "operator"],
   "tenants:read": ["operator"],
   "tenants:write": ["operator"],
+  /** Taking a tenant's data out whole, and bringing it in. */
+  "tenants:export": ["operator"],
+  "tenants:import": ["operator"],
+  /** Erasing it for good. */
+  "tenants:purge": ["operator"],
+  "cells:read": ["operator"],
+  "cells:write": ["operator"],
+  "migrations:read": ["operator"],
+  "migrations:write": ["operator"],
   "invitations:write": ["operator"],
   /** What ran by the clock, and what of it failed. */
   "jobs:read": ["operator"],

@@ -100,6 +100,11 @@ export async function tellOrder(ctx: BreakerCtx, ref: BreakerRef): Promise<void>
   }
 }
 
+/** Erases a breaker whose tenant is gone for good. @throws when its object does not answer */
+export function eraseBreaker(ctx: BreakerCtx, key: string): Promise<void> {
+  return ctx.objects.ask("CIRCUIT_BREAKER", nameOf(ctx, { key }), (breaker) => breaker.erase());
+}
+
 /** Of a call that no breaker counts. */
 const UNCOUNTED: Permit = { report: async () => {} };
 
@@ -172,7 +177,7 @@ function openFailure(pauseMs: number): Failure {
   });
 }
 
-function nameOf({ realm }: BreakerCtx, { key }: BreakerRef): string {
+function nameOf({ realm }: BreakerCtx, { key }: Pick<BreakerRef, "key">): string {
   return `${realm.id}/${key}`;
 }
 

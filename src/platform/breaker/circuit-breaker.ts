@@ -53,6 +53,12 @@ export class CircuitBreaker extends DurableObject {
     return viewOf(machine, terms);
   }
 
+  /** Leaves nothing: its tenant is gone for good. */
+  async erase(): Promise<void> {
+    this.#machine = undefined;
+    await this.ctx.storage.deleteAll();
+  }
+
   #there(): machines.Machine | undefined {
     this.#machine ??= this.ctx.storage.kv.get<machines.Machine>(MACHINE);
     return this.#machine;

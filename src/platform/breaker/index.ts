@@ -3,6 +3,7 @@ export {
   acquire,
   type BreakerRef,
   breakerView,
+  eraseBreaker,
   tellOrder,
 } from "./breaker-client.ts";
 export {

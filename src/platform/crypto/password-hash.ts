@@ -63,7 +63,7 @@ export async function hashPassword(
 
 /**
  * Whether `password` is the one behind `stored`, a scrypt or bcrypt text. Never throws: what cannot
- * be read, or would cost absurdly much, is not ok and costs no hash. bcrypt reads the first 72 bytes
+ * be read, or would cost absurdly much, is not ok and costs one hash, as nobody does. bcrypt reads the first 72 bytes
  * of the password only, as it did when the text was made, and takes them as typed (no NFKC).
  */
 export async function verifyPassword(
@@ -71,19 +71,16 @@ export async function verifyPassword(
   password: string,
   params: ScryptParams = OWASP_SCRYPT,
 ): Promise<PasswordVerdict> {
-  const bcrypt = BCRYPT.exec(stored);
-  if (bcrypt !== null) {
-    return { ok: await verifyBcrypt(stored, Number(bcrypt[1]), password), outdated: true };
-  }
+  if (isBcrypt(stored)) return { ok: await verifyBcrypt(stored, password), outdated: true };
   const known = parseScrypt(stored);
-  if (known === null) return { ok: false, outdated: true };
+  if (known === null) return { ...(await verifyAgainstNobody(password, params)), outdated: true };
   const key = deriveScrypt(password, known.salt, known.params, known.key.byteLength);
   return { ok: constantTimeEqual(key, known.key), outdated: !isCurrent(known, params) };
 }
 
 /**
- * Spends exactly one hash and answers no. For accounts that do not exist, so that their answers
- * take as long as the others'.
+ * Spends exactly one hash and answers no. For accounts that do not exist, or have no password, so that
+ * their answers take as long as the others'.
  */
 export async function verifyAgainstNobody(
   password: string,
@@ -145,8 +142,12 @@ function deriveScrypt(
   });
 }
 
-async function verifyBcrypt(stored: string, cost: number, password: string): Promise<boolean> {
-  if (cost < 4 || cost > MAX_BCRYPT_COST) return false;
+function isBcrypt(stored: string): boolean {
+  const cost = Number(BCRYPT.exec(stored)?.[1] ?? Number.NaN);
+  return cost >= 4 && cost <= MAX_BCRYPT_COST;
+}
+
+async function verifyBcrypt(stored: string, password: string): Promise<boolean> {
   hashes += 1;
   try {
     return await compareBcrypt(password, stored);

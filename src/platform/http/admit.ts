@@ -25,9 +25,9 @@ export async function admit(c: AppContext, endpoint: Endpoint): Promise<Ctx> {
   const isAnonymous = access === "public" || authorization === undefined;
   if (isAnonymous) await passStranger(ctx, endpoint);
   if (isAnonymous && isOpen(access)) return ctx;
-  const { caller, plan } = await c.get("authenticate")(ctx, authorization);
+  const caller = await c.get("authenticate")(ctx, authorization);
   c.set("ctx", caller);
-  await pass(caller, callerGate(caller, caller.principal.id, plan));
+  await pass(caller, callerGate(caller, caller.principal.id, caller.plan));
   if (!isOpen(access) && access !== "signed-in") await authorize(caller, access);
   return caller;
 }

@@ -96,6 +96,12 @@ function example(code: ProblemCode) {
       code === "validation-failed"
         ? [{ pointer: "/email", message: "Invalid email address" }]
         : undefined,
-    extensions: code === "quota-exceeded" ? { "violated-policies": ["tenant"] } : undefined,
+    extensions: EXTENSIONS[code],
   });
 }
+
+/** Members of their own that problems show in their examples. */
+const EXTENSIONS: Partial<Record<ProblemCode, Readonly<Record<string, unknown>>>> = {
+  "quota-exceeded": { "violated-policies": ["tenant"] },
+  "over-quota": { "violated-policies": ["users"], quota: 100, used: 100 },
+};

@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 import { PERMISSIONS, type Permission } from "../access/permissions.ts";
 import { PROBLEMS, type ProblemCode, type ProblemKind } from "../problems.ts";
 import { type HeaderName, headerRefs, problemExamples } from "./describe-components.ts";
-import { type Access, type Endpoint, isOpen } from "./endpoint.ts";
+import { type Access, addsData, type Endpoint, isOpen } from "./endpoint.ts";
 import { keepsAnswers } from "./idempotency.ts";
 import { PROBLEM_TYPE, Problem } from "./problem-document.ts";
 
@@ -61,7 +61,7 @@ function rawBody({ description, mediaTypes }: NonNullable<Endpoint["raw"]>) {
 }
 
 function successes(endpoint: Endpoint): RouteConfig["responses"] {
-  const { status, description, also, schema } = endpoint.response;
+  const { status, description, also, schema, stream } = endpoint.response;
   const entries = Object.entries({ [status]: description, ...also });
   return Object.fromEntries(
     entries.map(([code, meaning]) => [
@@ -70,6 +70,7 @@ function successes(endpoint: Endpoint): RouteConfig["responses"] {
         description: meaning,
         headers: headerRefs(answerHeaders(endpoint)),
         ...(schema ? { content: { "application/json": { schema } } } : {}),
+        ...(stream === undefined ? {} : { content: { [stream]: { schema: z.string() } } }),
       },
     ]),
   );
@@ -147,6 +148,7 @@ function problemsOf(endpoint: Endpoint): ProblemCode[] {
   const codes: ProblemCode[] = [
     "internal-error",
     "database-unavailable",
+    "not-ready",
     "quota-exceeded",
     "overloaded",
   ];
@@ -155,6 +157,7 @@ function problemsOf(endpoint: Endpoint): ProblemCode[] {
   if (credible) codes.push("unauthenticated");
   if (credible && endpoint.doors !== "platform") codes.push("tenant-suspended");
   if (endpoint.access in PERMISSIONS) codes.push("permission-denied");
+  if (addsData(endpoint)) codes.push("over-quota");
   if (endpoint.params) codes.push("not-found");
   if (endpoint.query || endpoint.body) codes.push("validation-failed");
   if (endpoint.query && "cursor" in endpoint.query.shape) codes.push("invalid-cursor");

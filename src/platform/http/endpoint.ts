@@ -20,6 +20,11 @@ export function isOpen(access: Access): access is OpenAccess {
   return (OPEN as readonly string[]).includes(access);
 }
 
+/** Whether the endpoint is refused while the tenant's storage is used up. */
+export function addsData({ method, doors, access, adds }: Endpoint): boolean {
+  return method === "post" && doors !== "platform" && !isOpen(access) && adds !== "nothing";
+}
+
 /** A body that the use case reads itself, byte for byte, with what came around it. */
 export interface RawBody {
   /** As the caller reached it: the realm's origin, path and query. */
@@ -66,11 +71,18 @@ export interface Endpoint<
     /** Other successes with the same schema, by status: what they mean. */
     readonly also?: Partial<Readonly<Record<SuccessStatus, string>>>;
     readonly schema?: Out;
+    /** Instead of a schema: the answer is sent as it comes to be, and is of this media type. */
+    readonly stream?: string;
     /** Headers that this answer always has: those of {@link Answer} that `present` fills. */
     readonly headers?: readonly ("ETag" | "Location")[];
   };
   /** Problems of its own; those of the pipeline are added by themselves. */
   readonly problems?: readonly ProblemCode[];
+  /**
+   * Every POST of a signed-in caller adds data, and is refused while the tenant's storage is used up,
+   * unless it says that it adds nothing: what handles, rotates, calls or sends again.
+   */
+  readonly adds?: "nothing";
   /** `off` where an answer must not be kept: sign-in, tokens, secrets that show once. */
   readonly idempotency?: "off";
 }
@@ -105,6 +117,8 @@ export interface Input<
 /** What the pipeline turns into a response. */
 export interface Answer<Out> {
   readonly body?: Out;
+  /** Where the endpoint says `stream`: what is sent, as fast as the caller reads. */
+  readonly stream?: ReadableStream<Uint8Array>;
   /** One of the endpoint's other successes. */
   readonly status?: SuccessStatus;
   /** Version of a single resource; becomes its entity tag. */

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, Env, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { secureHeaders } from "hono/secure-headers";
 import type { AppEnv } from "./context.ts";
@@ -29,13 +29,15 @@ export function securityHeaders(): MiddlewareHandler<AppEnv> {
   };
 }
 
-/** Browsers may call from the listed origins. No cookies, so never with credentials. */
-export function crossOrigin(): MiddlewareHandler<AppEnv> {
+/**
+ * Browsers may call from the listed origins. No cookies, so never with credentials.
+ * @param originsOf the list of the setting `CORS_ORIGINS`
+ */
+export function crossOrigin<E extends Env>(
+  originsOf: (c: Context<E>) => readonly string[],
+): MiddlewareHandler<E> {
   return cors({
-    origin: (origin, c) => {
-      const { settings } = (c as { get(name: "scope"): AppEnv["Variables"]["scope"] }).get("scope");
-      return settings.CORS_ORIGINS.includes(origin) ? origin : null;
-    },
+    origin: (origin, c) => (originsOf(c as Context<E>).includes(origin) ? origin : null),
     allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
     allowHeaders: [
       "Authorization",

@@ -27,7 +27,11 @@ export const Problem = z
     "violated-policies": z
       .array(z.string())
       .optional()
-      .describe("Names of the rate limits that are reached, as in `RateLimit-Policy`."),
+      .describe(
+        "Names of the rate limits that are reached, as in `RateLimit-Policy`, or of the plan's quota.",
+      ),
+    quota: z.int().optional().describe("The plan's quota that is used up ..."),
+    used: z.int().optional().describe("... and what is used of it."),
   })
   .openapi("Problem", {
     description: "RFC 9457 problem document.",
@@ -56,9 +60,9 @@ export function problemDocument(
   code: ProblemCode,
   options: ProblemOptions,
 ): z.input<typeof Problem> {
-  const { status, title } = PROBLEMS[code];
+  const { status, title, type = code }: ProblemKind = PROBLEMS[code];
   return {
-    type: `${TYPE_BASE}${code}`,
+    type: `${TYPE_BASE}${type}`,
     title,
     status,
     detail: options.detail,

@@ -8,6 +8,8 @@ import { entityTag, isFresh } from "./etag.ts";
 export interface Rendered {
   readonly status: number;
   readonly body: string | null;
+  /** Instead of it; never stored. */
+  readonly stream?: ReadableStream<Uint8Array>;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -20,10 +22,14 @@ export async function renderAnswer(
   endpoint: Endpoint,
   answer: Answer<unknown>,
 ): Promise<Rendered> {
-  const { schema } = endpoint.response;
+  const { schema, stream: mediaType } = endpoint.response;
   const status = answer.status ?? endpoint.response.status;
   const headers: Record<string, string> = {};
   if (answer.location) headers.location = `/api/v1${answer.location}`;
+  if (mediaType !== undefined && answer.stream) {
+    headers["content-type"] = mediaType;
+    return { status, body: null, stream: answer.stream, headers };
+  }
   if (!schema) return { status, body: null, headers };
   const value = schema.parse(answer.body) as object;
   const body = JSON.stringify(value);
@@ -46,7 +52,7 @@ export async function toResponse(c: AppContext, ctx: Ctx, rendered: Rendered): P
     headers.delete("content-type");
     return new Response(null, { status: 304, headers });
   }
-  return new Response(rendered.body, { status: rendered.status, headers });
+  return new Response(rendered.stream ?? rendered.body, { status: rendered.status, headers });
 }
 
 /** RFC 8288. The path is relative: the door stays the caller's. */

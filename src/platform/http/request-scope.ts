@@ -1,16 +1,13 @@
 import type { MiddlewareHandler } from "hono";
 import { settingsOf } from "../../env.ts";
-import { newId } from "../ids.ts";
 import { createQueues } from "../jobs/queues.ts";
 import { createObjects } from "../objects.ts";
 import { createLogger } from "../observe/logger.ts";
 import { createMeter } from "../observe/meter.ts";
+import { requestIdOf } from "../observe/request-id.ts";
 import { traceIdOf } from "../observe/trace.ts";
 import { createTenancy } from "../tenancy/index.ts";
 import type { AppEnv } from "./context.ts";
-
-/** An incoming request id is kept if it could be one of somebody's, and cannot break a log line. */
-const REQUEST_ID = /^[\w.:-]{8,128}$/;
 
 /** Letters of a `User-Agent` that are kept. */
 const USER_AGENT_LETTERS = 256;
@@ -18,8 +15,7 @@ const USER_AGENT_LETTERS = 256;
 /** What a request has from its first moment on: id, logger, meter and scope. */
 export function requestScope(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const incoming = c.req.header("x-request-id");
-    const id = incoming && REQUEST_ID.test(incoming) ? incoming : newId("request");
+    const id = requestIdOf(c.req.header("x-request-id"));
     c.set("requestId", id);
     const settings = settingsOf(c.env);
     const log = createLogger(

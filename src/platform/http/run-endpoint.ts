@@ -3,10 +3,20 @@ import { routePath } from "hono/route";
 import type { Ctx } from "../context.ts";
 import { tellSweeper } from "../jobs/tell-sweeper.ts";
 import { Failure } from "../problems.ts";
+import { requireStorage } from "../quotas/storage.ts";
 import { admit } from "./admit.ts";
 import { readBytes, readJson } from "./body.ts";
 import type { AppContext } from "./context.ts";
-import type { Access, CtxOf, Doors, Endpoint, Handling, Input, RawBody } from "./endpoint.ts";
+import {
+  type Access,
+  addsData,
+  type CtxOf,
+  type Doors,
+  type Endpoint,
+  type Handling,
+  type Input,
+  type RawBody,
+} from "./endpoint.ts";
 import { parseIfMatch } from "./etag.ts";
 import { claimOf, keepsAnswers, orStoredAnswer } from "./idempotency.ts";
 import { type Rendered, renderAnswer, toResponse } from "./render.ts";
@@ -14,7 +24,7 @@ import { onlyValues, validate } from "./validation.ts";
 
 /**
  * What every request to an endpoint goes through, in this order: door, caller, limits, permission,
- * input, idempotency, use case, answer. A new endpoint gets all of it without asking.
+ * input, idempotency, storage, use case, answer. A new endpoint gets all of it without asking.
  */
 export async function runEndpoint<
   D extends Doors,
@@ -34,7 +44,11 @@ export async function runEndpoint<
   const input = await readInput(c, endpoint);
   const render = (result: Result) =>
     renderAnswer(c, endpoint, present(result, promised<D, A>(ctx)));
-  const run = (own: Ctx) => orTellSweeper(ctx, async () => handle(promised<D, A>(own), input));
+  const run = (own: Ctx) =>
+    orTellSweeper(ctx, async () => {
+      if (addsData(endpoint)) await requireStorage(ctx);
+      return handle(promised<D, A>(own), input);
+    });
   if (!keepsAnswers(endpoint)) return toResponse(c, ctx, await render(await run(ctx)));
   // Made by the commit, before it changes anything: what it was given is what is answered. One that
   // fails takes its answer back, since the use case may go on to another end.

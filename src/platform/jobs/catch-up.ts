@@ -4,7 +4,7 @@ import { idFrom } from "../ids.ts";
 import { type Step, write } from "../tenancy/index.ts";
 import { PERIODS_MS } from "./crons.ts";
 import { jobRuns } from "./job-runs.tables.ts";
-import { ABANDONED, commitLog, type EarlierRun, UNHEARD } from "./run-log.ts";
+import { ABANDONED, commitLog, type EarlierRun, ofThisCell, UNHEARD } from "./run-log.ts";
 
 const MINUTE_MS = 60_000;
 /** How long a scheduled handler may live on the platform, in ms. */
@@ -98,7 +98,7 @@ interface LatestRun extends EarlierRun {
   readonly finishedAt: number | null;
 }
 
-/** The latest run of each schedule, each looked up by the index. */
+/** This cell's latest run of each schedule, each looked up by the index. */
 async function findLatest(
   ctx: PlatformCtx,
   schedules: readonly Timed[],
@@ -119,7 +119,7 @@ async function findLatest(
         })
         .from(
           sql`json_each(${names}) AS wanted CROSS JOIN ${jobRuns} AS run ON run.id =
-            (SELECT max(id) FROM ${jobRuns} WHERE name = wanted.value)`,
+            (SELECT max(id) FROM ${jobRuns} WHERE name = wanted.value AND ${ofThisCell(ctx)})`,
         ),
     "primary",
   );

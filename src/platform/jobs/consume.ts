@@ -1,25 +1,38 @@
 import type { Bindings } from "../../env.ts";
-import type { TenantCtx } from "../context.ts";
+import type { PlatformCtx, TenantCtx } from "../context.ts";
 import { inParallel } from "../in-parallel.ts";
 import { createLogger } from "../observe/logger.ts";
-import { Failure } from "../problems.ts";
-import { enterTenant, platformCtx } from "../tenancy/index.ts";
+import { Failure, type ProblemCode } from "../problems.ts";
+import { enterTenant, platformCtx, type RequestScope } from "../tenancy/index.ts";
 import { ringAnew } from "./buried-bells.ts";
 import { Doorbell, type JobAddress } from "./doorbell.ts";
 import { isOver } from "./round-bells.ts";
 import { runJob } from "./run-job.ts";
 import { countVisits, type Visit, visitOf } from "./tally.ts";
 
-/** Work that a doorbell calls a tenant to. */
-export interface QueueJob extends JobAddress {
-  /** May be called too often, too late and twice at once: what is due stands in the database. */
-  readonly run: (ctx: TenantCtx, bell: Doorbell) => Promise<void>;
-}
+/**
+ * Work that a doorbell calls a tenant to; or, `from` the platform, work on a tenant's house whose door may
+ * be jammed. It may be called too often, too late and twice at once: what is due stands in the database.
+ */
+export type QueueJob = JobAddress &
+  (
+    | {
+        readonly from?: undefined;
+        readonly run: (ctx: TenantCtx, bell: Doorbell) => Promise<void>;
+      }
+    | {
+        readonly from: "platform";
+        readonly run: (ctx: PlatformCtx, bell: Doorbell) => Promise<void>;
+      }
+  );
 
 /** Tenants served at once: one whose database hangs must not hold up the others. */
 const AT_ONCE = 4;
 /** Pause before a message that could not be served comes again, in seconds. */
 const RETRY_SECONDS = 10;
+
+/** What a job fails with whose tenant is here no more. */
+const GONE: readonly ProblemCode[] = ["tenant-not-found", "misdirected"];
 
 /** Messages that one run serves. */
 interface Ring {
@@ -48,16 +61,15 @@ export async function consume(
       const rung = await ringAnew({ queue: job.queue, body: bell }, env);
       return settle(messages, rung ? "ack" : "retry");
     }
-    const failed = await runJob(
-      env,
-      job.name,
-      async (scope) => {
-        const ctx = await enterTenant(scope, bell.slug);
-        if (ctx.realm.id !== bell.tenant_id) throw new Failure("tenant-not-found");
-        return ctx;
-      },
-      (ctx) => job.run(ctx, bell),
-    );
+    const failed =
+      job.from === "platform"
+        ? await runJob(env, job.name, platformCtx, (ctx) => job.run(ctx, bell))
+        : await runJob(
+            env,
+            job.name,
+            (scope) => enterHouse(scope, bell),
+            (ctx) => job.run(ctx, bell),
+          );
     const remains = failed && !isGone(failed.error) ? failed : null;
     const visit = visitOf(bell, remains);
     if (visit) visits.push(visit);
@@ -69,9 +81,16 @@ export async function consume(
   }
 }
 
-/** A tenant that has left has nothing due. */
+/** @throws Failure `tenant-not-found` also where the slug is not this tenant's */
+async function enterHouse(scope: RequestScope, bell: Doorbell): Promise<TenantCtx> {
+  const ctx = await enterTenant(scope, bell.slug);
+  if (ctx.realm.id !== bell.tenant_id) throw new Failure("tenant-not-found");
+  return ctx;
+}
+
+/** A tenant that has left has nothing due; nor has one here that has moved to another cell. */
 function isGone(error: unknown): boolean {
-  return error instanceof Failure && error.code === "tenant-not-found";
+  return error instanceof Failure && GONE.includes(error.code);
 }
 
 function settle(messages: readonly Message[], outcome: "ack" | "retry"): void {

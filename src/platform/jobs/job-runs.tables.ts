@@ -34,6 +34,8 @@ export const jobRuns = sqliteTable(
     resumeAfter: text("resume_after"),
     /** Kind of the fault that ended it; its details stand in the log. */
     error: text("error"),
+    /** Whose crons it was; null for runs from before there were several. */
+    cell: text("cell"),
   },
   (table) => [
     index("job_runs_name").on(table.name, table.id),

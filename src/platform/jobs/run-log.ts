@@ -51,19 +51,26 @@ export async function beginRun(
     failed: 0,
     attempt: resumed ? resumed.attempt + 1 : 1,
     resumes: resumed?.id ?? null,
+    cell: ctx.settings.CELL,
   } as const;
   const begin: Step = {
     statement: write.insert(jobRuns).values(row),
     expect: 1,
     as: "job_runs.begin",
   };
-  await commitLog(ctx, earlier ? [isLatest(name, earlier.id), begin] : [begin]);
+  await commitLog(ctx, earlier ? [isLatest(ctx, name, earlier.id), begin] : [begin]);
   return { id, after: resumed?.resumeAfter ?? "", reached: null };
 }
 
-function isLatest(name: string, id: string): Step {
+/** Whether a run is one of this cell's. Each has its own crons; all share the log. */
+export function ofThisCell({ settings }: PlatformCtx): SQL {
+  return sql`coalesce(cell, ${settings.CELL}) = ${settings.CELL}`;
+}
+
+function isLatest(ctx: PlatformCtx, name: string, id: string): Step {
+  const later = sql`name = ${name} AND id > ${id} AND ${ofThisCell(ctx)}`;
   return {
-    require: sql`NOT EXISTS (SELECT 1 FROM ${jobRuns} WHERE name = ${name} AND id > ${id})`,
+    require: sql`NOT EXISTS (SELECT 1 FROM ${jobRuns} WHERE ${later})`,
     as: "job_runs.latest",
     otherwise: "conflict",
   };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Logger } from "../observe/logger.ts";
+import { firstOf, type QuotaOverrides, QuotaSettings, type Quotas } from "../quotas/quotas.ts";
 
 /** So many requests in any window of so many seconds. */
 export const PolicySettings = z.strictObject({
@@ -13,8 +14,10 @@ export const PLAN_LIMITS = ["tenant", "user", "webhooks"] as const;
 export type PlanLimit = (typeof PLAN_LIMITS)[number];
 type PlanLimits = Readonly<Record<PlanLimit, PolicySettings>>;
 
-/** Limits of one tenant that differ from its plan's. */
-export type LimitOverrides = { readonly [name in PlanLimit]?: PolicySettings | undefined };
+/** Limits and quotas of one tenant that differ from its plan's. */
+export type LimitOverrides = { readonly [name in PlanLimit]?: PolicySettings | undefined } & {
+  readonly quotas?: QuotaOverrides | undefined;
+};
 
 /** The registry's word on what a realm may use. */
 export interface RealmPlan {
@@ -29,10 +32,16 @@ export const DEFAULT_PLAN = "standard";
 export const Plans = z
   .record(
     z.string().regex(/^[a-z][a-z0-9_-]{0,39}$/),
-    z.record(z.enum(PLAN_LIMITS), PolicySettings),
+    z.strictObject({
+      tenant: PolicySettings,
+      user: PolicySettings,
+      webhooks: PolicySettings,
+      quotas: QuotaSettings.optional(),
+    } satisfies Record<PlanLimit | "quotas", z.ZodType>),
   )
   .refine((plans) => Object.hasOwn(plans, DEFAULT_PLAN), `must have a plan "${DEFAULT_PLAN}"`);
-export type Plans = Readonly<Record<string, PlanLimits>>;
+export type Plans = Readonly<Record<string, Plan>>;
+type Plan = PlanLimits & { readonly quotas?: QuotaOverrides | undefined };
 
 /** Plans where the settings name none. */
 export const USUAL_PLANS: Plans = {
@@ -40,11 +49,23 @@ export const USUAL_PLANS: Plans = {
     tenant: { limit: 600, window_seconds: 60 },
     user: { limit: 300, window_seconds: 60 },
     webhooks: { limit: 3_000, window_seconds: 60 },
+    quotas: {
+      users: 100,
+      services: 25,
+      events_per_month: 1_000_000,
+      storage_bytes: 2_000_000_000,
+    },
   },
   business: {
     tenant: { limit: 6_000, window_seconds: 60 },
     user: { limit: 3_000, window_seconds: 60 },
     webhooks: { limit: 30_000, window_seconds: 60 },
+    quotas: {
+      users: 2_000,
+      services: 250,
+      events_per_month: 20_000_000,
+      storage_bytes: 8_000_000_000,
+    },
   },
 };
 
@@ -60,13 +81,24 @@ export function warnOfUnknownPlan(
   if (!isPlan(settings.PLANS, plan)) log.warn("plan is not known", { plan, used: DEFAULT_PLAN });
 }
 
-/** The limits of a realm: its own, else its plan's. A plan that is no longer there is the usual one. */
+/** The limits of a realm: its own, else its plan's. */
 export function limitsInForce(plans: Plans, { plan, limits }: RealmPlan): PlanLimits {
-  const ofPlan = plans[isPlan(plans, plan) ? plan : DEFAULT_PLAN];
-  if (!ofPlan) throw new Error(`The settings name no plan ${DEFAULT_PLAN}.`);
+  const ofPlan = planOf(plans, plan);
   return {
     tenant: limits?.tenant ?? ofPlan.tenant,
     user: limits?.user ?? ofPlan.user,
     webhooks: limits?.webhooks ?? ofPlan.webhooks,
   };
+}
+
+/** The quotas of a realm: its own, else its plan's, else the usual ones. */
+export function quotasInForce(plans: Plans, { plan, limits }: RealmPlan): Quotas {
+  return firstOf(limits?.quotas, planOf(plans, plan).quotas);
+}
+
+/** A plan that is no longer there is the usual one. */
+function planOf(plans: Plans, name: string): Plan {
+  const plan = plans[isPlan(plans, name) ? name : DEFAULT_PLAN];
+  if (!plan) throw new Error(`The settings name no plan ${DEFAULT_PLAN}.`);
+  return plan;
 }

@@ -1,5 +1,6 @@
 import type { Settings } from "../../env.ts";
 import type { Ctx } from "../context.ts";
+import { accountOf } from "./accounts.ts";
 import { addressAccount, callerLine } from "./addresses.ts";
 import type { Limit } from "./index.ts";
 import { DEFAULT_PLAN, limitsInForce, type PolicySettings, type RealmPlan } from "./plans.ts";
@@ -25,7 +26,7 @@ export function callerGate(
   userId: string,
   plan: RealmPlan,
 ): Gate {
-  const account = `tenant:${realm.id}`;
+  const account = accountOf("tenant", realm);
   const isPlatform = realm.slug === null;
   const { tenant, user } = limitsInForce(
     settings.PLANS,
@@ -41,7 +42,7 @@ export function webhookGate(
   plan: RealmPlan,
 ): Gate {
   const { webhooks } = limitsInForce(settings.PLANS, plan);
-  return { account: `webhooks:${realm.id}`, limits: [limitOf("webhooks", webhooks)] };
+  return { account: accountOf("webhooks", realm), limits: [limitOf("webhooks", webhooks)] };
 }
 
 /** What a caller passes of whom nothing is known but the address. */

@@ -1,8 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import { createLru } from "../lru.ts";
+import { createLru, type Lru } from "../lru.ts";
 import {
   type Account,
-  type Accounts,
   type Ask,
   type Loan,
   lendAll,
@@ -24,7 +23,7 @@ const PAGE = 1_000;
 export class RateLimiter extends DurableObject {
   readonly #instance = crypto.randomUUID();
   /** Spares reading; storage is what counts, so that many addresses take no memory. */
-  readonly #accounts: Accounts & { delete(key: string): void } = createLru<Account>(PAGE);
+  readonly #accounts: Lru<Account> = createLru<Account>(PAGE);
 
   /** Lends tokens of all that is asked for, or of nothing. Times in the answer are from now on. */
   async lend(asks: readonly Ask[]): Promise<Loan> {
@@ -43,6 +42,13 @@ export class RateLimiter extends DurableObject {
       await this.ctx.storage.setAlarm(now + TIDY_MS);
     }
     return loan;
+  }
+
+  /** Leaves nothing: its tenant is gone for good. */
+  async erase(): Promise<void> {
+    for (const key of this.#accounts.keys()) this.#accounts.delete(key);
+    await this.ctx.storage.deleteAlarm();
+    await this.ctx.storage.deleteAll();
   }
 
   /** Throws accounts away on which nothing counts, so that past callers take no room. */

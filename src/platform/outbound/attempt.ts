@@ -1,5 +1,6 @@
 import { acquire } from "../breaker/index.ts";
 import type { TenantCtx } from "../context.ts";
+import { accountOf } from "../limits/accounts.ts";
 import { type Limit, refusedFor, take, type Verdict } from "../limits/index.ts";
 import { Failure } from "../problems.ts";
 import { wholeSeconds } from "../whole-seconds.ts";
@@ -28,7 +29,7 @@ export async function attempt(
   clock: () => number,
   beforeSending?: () => Promise<void>,
 ): Promise<Sent> {
-  const account = `calls:${ctx.realm.id}`;
+  const account = accountOf("calls", ctx.realm);
   const limit = rateOf(line);
   const keepRate = async () => {
     if (limit) requireAdmitted(line, await beforeDeadline(take(ctx, account, [limit]), deadline));

@@ -56,8 +56,9 @@ function textFault(text: string): string | null {
   if (/[\u0000-\u001f\u007f]/.test(text)) return "must not hold control characters";
   if (text.includes("\\")) return "must not hold backslashes";
   if (text.startsWith("//")) return "must not begin with //";
-  // What follows a semicolon are parameters to some servers, which then see a bare `..`.
-  const segments = text.split("/").map((segment) => segment.replace(/;.*$/s, ""));
+  // What follows a semicolon are parameters to some servers, and others drop spaces at the end of an
+  // address: they then see a bare `..`.
+  const segments = text.split("/").map((segment) => segment.replace(/;.*$/s, "").trim());
   const isClimbing = segments.some((segment) => segment === "." || segment === "..");
   return isClimbing ? "must not hold the segments . or .." : null;
 }

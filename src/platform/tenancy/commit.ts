@@ -20,6 +20,8 @@ const RETRIES = 3;
 
 /** Name of the guard that stops a commit in a database that is not the realm's. */
 const OWN_DATABASE = "realm.own";
+/** Name of the guard that stops all others while a tenant is being moved. */
+const STANDS_STILL = "realm.still";
 
 /**
  * Changes a realm's database: all steps, their audit rows and the stored answer in one batch, or
@@ -29,6 +31,7 @@ const OWN_DATABASE = "realm.own";
  * @param result what the use case will return; it becomes the stored answer
  * @throws Failure what a step names in `otherwise` or `taken`, `database-unavailable` when nothing
  * was changed, `outcome-unknown` when that cannot be told
+ * @throws Failure `tenant-provisioning` while the tenant is being moved
  * @throws IdempotencyRace another request with the same key was faster
  * @throws Error when the database holds another realm, or none; nothing was changed
  */
@@ -92,7 +95,7 @@ export async function commitAside(
 
 /**
  * Mark, answer, unconditional audit rows, then each step with its guard and the rows that follow it;
- * at last, when a new realm has its row too, whether the database is the realm's.
+ * at last, when a new realm has its row too, whether the database is the realm's and does not stand still.
  */
 async function batchOf(
   ctx: Ctx,
@@ -110,7 +113,7 @@ async function batchOf(
   for (const { entry, ordinal } of entries) {
     if (!entry.whenChanged) batch.push(...(await auditSql(ctx, entry, commitId, ordinal)));
   }
-  for (const step of steps) {
+  for (const step of steps.filter(({ since = 0 }) => since <= ctx.db.schemaVersion)) {
     batch.push(...stepSql(step));
     for (const { entry, ordinal } of entries) {
       if (entry.whenChanged !== step.as) continue;
@@ -120,6 +123,10 @@ async function batchOf(
   const { realmId } = ctx.db;
   const own = sql`EXISTS (SELECT 1 FROM ${realm} WHERE ${realm.id} = ${realmId})`;
   batch.push(guard(own, OWN_DATABASE));
+  if (ctx.realm.slug !== null && !ctx.movesHouse) {
+    const still = sql`NOT EXISTS (SELECT 1 FROM ${realm} WHERE ${realm.status} = 'moving')`;
+    batch.push(guard(still, STANDS_STILL));
+  }
   return batch;
 }
 
@@ -159,6 +166,9 @@ function meaningOf(ctx: Ctx, error: unknown, steps: readonly Step[]): unknown {
     return new Error(`The database of ${ctx.db.realmId} does not say that it is.`, {
       cause: error,
     });
+  }
+  if (stale === STANDS_STILL) {
+    return new Failure("tenant-provisioning", "The tenant is being moved.", { cause: error });
   }
   if (stale) {
     const step = steps.find(({ as }) => as === stale);

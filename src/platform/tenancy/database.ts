@@ -3,6 +3,7 @@ import { drizzle, type SqliteRemoteDatabase } from "drizzle-orm/sqlite-proxy";
 import { errorFields, type Logger } from "../observe/logger.ts";
 import type { Meter } from "../observe/meter.ts";
 import { Failure } from "../problems.ts";
+import { noteSize } from "../quotas/sizes.ts";
 import { lacksSchema, outcomeOf } from "./d1-errors.ts";
 
 /** Selects and nothing else: `with`, which drizzle has too, leads on to writes. */
@@ -12,12 +13,20 @@ export type Reader = Pick<SqliteRemoteDatabase, "select" | "selectDistinct">;
 export interface RealmDb {
   /** Tenant id, or `platform`. */
   readonly realmId: string;
+  /** Migrations that the database is known to have had. It may have had more since. */
+  readonly schemaVersion: number;
   /**
    * Runs one select. A request that only reads may be answered by a replica, unless it has not
    * heard of the table yet; `primary` is for reads that decide something.
    * @throws Failure `database-unavailable`
    */
   read<T>(build: (reader: Reader) => PromiseLike<T>, from?: "primary"): Promise<T>;
+  /**
+   * Runs one select at the primary, and notes how large the database is. Every column that it selects
+   * must have a name of its own.
+   * @throws Failure `database-unavailable`
+   */
+  readAndWeigh<T>(build: (reader: Reader) => PromiseLike<T>): Promise<T>;
 }
 
 declare const tenantBrand: unique symbol;
@@ -35,6 +44,8 @@ export interface ControlDb extends RealmDb {
 
 export interface OpenOptions {
   readonly realmId: string;
+  /** See {@link RealmDb}: rather too old than too new. */
+  readonly schemaVersion: number;
   readonly binding: D1Database;
   readonly log: Logger;
   readonly meter: Meter;
@@ -68,7 +79,7 @@ export function handleOf(db: RealmDb): Handle {
 
 /** Opens a database for one request. D1 objects must not outlive it. */
 export function open<Db extends RealmDb>(options: OpenOptions): Db {
-  const { binding, meter, trips, log } = options;
+  const { realmId, schemaVersion, binding, meter, trips, log } = options;
   const primary = lazy(() => binding.withSession("first-primary"));
   const replica =
     options.start === "first-primary" ? primary : lazy(() => binding.withSession(options.start));
@@ -78,14 +89,15 @@ export function open<Db extends RealmDb>(options: OpenOptions): Db {
     meter[trips] += 1;
     return latest;
   };
-  const reader = (session: () => D1DatabaseSession): Reader =>
+  const reader = (session: () => D1DatabaseSession, rowsOf: RowsOf): Reader =>
     drizzle(async (sql, params) => {
       const ask = (whom: () => D1DatabaseSession) =>
         retryRead(log, () =>
-          through(whom)
-            .prepare(sql)
-            .bind(...params)
-            .raw(),
+          rowsOf(
+            through(whom)
+              .prepare(sql)
+              .bind(...params),
+          ),
         );
       const rows = await ask(session).catch((error: unknown) => {
         if (session === primary || !lacksSchema(error)) throw error;
@@ -94,23 +106,45 @@ export function open<Db extends RealmDb>(options: OpenOptions): Db {
       });
       return { rows };
     });
-  const readers = { primary: reader(primary), any: reader(replica) };
+  const weighed: RowsOf = async (statement) => {
+    const { results, meta } = await statement.all<Record<string, unknown>>();
+    noteSize(realmId, meta.size_after);
+    return results.map(Object.values);
+  };
+  const readers = {
+    primary: reader(primary, bare),
+    any: reader(replica, bare),
+    weighed: reader(primary, weighed),
+  };
+  const readBy = (by: keyof typeof readers, build: (reader: Reader) => PromiseLike<unknown>) =>
+    Promise.resolve(build(readers[by])).catch(throwCause);
   const db = {
-    realmId: options.realmId,
+    realmId,
+    schemaVersion,
     read: (build: (reader: Reader) => PromiseLike<unknown>, from?: "primary") =>
-      Promise.resolve(build(readers[from ?? "any"])).catch(throwCause),
+      readBy(from ?? "any", build),
+    readAndWeigh: (build: (reader: Reader) => PromiseLike<unknown>) => readBy("weighed", build),
   } as unknown as Db;
   handles.set(db, {
-    batch: (statements) => {
+    batch: async (statements) => {
       const session = through(primary);
-      return session.batch(
+      const results = await session.batch(
         statements.map(({ sql, params }) => session.prepare(sql).bind(...params)),
       );
+      const last = results.at(-1);
+      if (last) noteSize(realmId, last.meta.size_after);
+      return results;
     },
     bookmark: () => latest?.getBookmark() ?? null,
   });
   return db;
 }
+
+/** A select's rows, each a list of its columns. */
+type RowsOf = (statement: D1PreparedStatement) => Promise<unknown[][]>;
+
+/** D1 tells rows as lists without the size, and with it as objects alone. */
+const bare: RowsOf = (statement) => statement.raw();
 
 /**
  * D1 retries reads that it lost on its side; a connection that was lost on ours is worth one more

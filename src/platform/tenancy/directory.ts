@@ -32,6 +32,9 @@ const STRANGERS_KEPT = 1_000;
 /** Slugs of which nothing is known that the registry is asked for at a time. */
 const COLD_AT_ONCE = 100;
 
+/** Behind their doors is nobody any more. */
+const LEFT: readonly TenantState[] = ["deactivated", "purging", "purged"];
+
 interface Known {
   readonly route: TenantRoute;
   readonly at: number;
@@ -141,5 +144,5 @@ async function lookUp(control: ControlDb, slug: string): Promise<TenantRoute | n
       .from(tenants)
       .where(eq(tenants.slug, slug)),
   );
-  return row && row.state !== "deactivated" ? row : null;
+  return row && !LEFT.includes(row.state) ? row : null;
 }

@@ -6,6 +6,7 @@ import plansAndCalling from "../../../migrations/tenant/0004_plans_and_calling.s
 import destinations from "../../../migrations/tenant/0005_destinations.sql";
 import actors from "../../../migrations/tenant/0006_actors.sql";
 import signals from "../../../migrations/tenant/0007_signals.sql";
+import usage from "../../../migrations/tenant/0008_usage.sql";
 
 /** One file of `migrations/tenant`. */
 export interface Migration {
@@ -23,4 +24,5 @@ export const TENANT_MIGRATIONS: readonly Migration[] = [
   { name: "0005_destinations.sql", sql: destinations },
   { name: "0006_actors.sql", sql: actors },
   { name: "0007_signals.sql", sql: signals },
+  { name: "0008_usage.sql", sql: usage },
 ];

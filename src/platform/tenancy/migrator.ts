@@ -1,3 +1,4 @@
+import { Failure } from "../problems.ts";
 import { outcomeOf, violatedUnique } from "./d1-errors.ts";
 import { unavailable } from "./database.ts";
 import type { Migration } from "./migrations.ts";
@@ -15,11 +16,20 @@ const BREAKPOINT = "--> statement-breakpoint";
 
 const LOST_TRIES = 3;
 
+/** A database that would not take a migration, which is rolled back whole. The cause says why. */
+class MigrationRefused extends Error {
+  constructor(migration: string, cause: unknown) {
+    super(`The migration ${migration} was refused.`, { cause });
+    this.name = "MigrationRefused";
+  }
+}
+
 /**
  * Brings a database up to date. Each migration is one batch that first inserts its own name, so
  * that of many who try at once one wins, without a lock; the losers go on to the next.
  * @returns the number of migrations that the database now has
  * @throws Failure `database-unavailable`; what was applied stays, and the next call goes on there
+ * @throws MigrationRefused the same, but the next call will hardly fare better
  */
 export async function migrate(db: D1Database, migrations: readonly Migration[]): Promise<number> {
   await tolerant(() => db.prepare(TABLE).run());
@@ -32,6 +42,14 @@ export async function migrate(db: D1Database, migrations: readonly Migration[]):
 }
 
 async function apply(db: D1Database, migration: Migration): Promise<void> {
+  try {
+    await applyOnce(db, migration);
+  } catch (error) {
+    throw error instanceof Failure ? error : new MigrationRefused(migration.name, error);
+  }
+}
+
+async function applyOnce(db: D1Database, migration: Migration): Promise<void> {
   const statements = migration.sql.split(BREAKPOINT).flatMap((part) => part.trim() || []);
   await tolerant(async () => {
     try {

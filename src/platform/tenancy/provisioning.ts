@@ -3,14 +3,17 @@ import type { PlatformCtx, TenantCtx } from "../context.ts";
 import { DEFAULT_PLAN, type RealmPlan } from "../limits/plans.ts";
 import { errorFields } from "../observe/logger.ts";
 import { Failure } from "../problems.ts";
+import type { Region } from "../regions.ts";
 import type { AuditEntry, NonEmpty } from "./audit-entry.ts";
+import { tenantDatabases } from "./cells.tables.ts";
+import { chooseCell } from "./cells.ts";
 import { commit } from "./commit.ts";
+import { claimDatabase } from "./databases.ts";
 import { forgetRoute, type TenantRoute } from "./directory.ts";
-import { poolBindings } from "./pool.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
 import { migrateTenant } from "./schema-version.ts";
 import { type Step, write } from "./statements.ts";
-import { internalsOf, openRoute } from "./tenancy.ts";
+import { openRoute } from "./tenancy.ts";
 
 /** A tenant about to be. `pendingSeed` is what the seeder needs, sealed. */
 export interface Claim {
@@ -18,6 +21,8 @@ export interface Claim {
   readonly slug: string;
   readonly name: string;
   readonly pendingSeed: string;
+  /** Where its data has to stay; null: anywhere. */
+  readonly region: Region | null;
 }
 
 /**
@@ -37,7 +42,8 @@ const UNFINISHED: readonly TenantState[] = ["claimed", "migrating", "seeding"];
 /**
  * Reserves the slug and a free database in one conditional write. Of all who want a slug, or the
  * last database, one wins.
- * @throws Failure `slug-taken`, `pool-exhausted`; nothing is left behind
+ * @throws Failure `slug-taken`, `pool-exhausted`, or `misdirected` when another cell has room; nothing is
+ * left behind
  */
 export async function claimTenant(
   ctx: PlatformCtx,
@@ -45,32 +51,36 @@ export async function claimTenant(
   steps: readonly Step[],
   audit: NonEmpty<AuditEntry>,
 ): Promise<void> {
-  const { env, settings } = internalsOf(ctx.tenancy);
   const now = Date.now();
-  const names = JSON.stringify(poolBindings(env).sort());
+  const { id, slug, name, pendingSeed, region } = claim;
+  // In the order of the table's columns; the database is the one that the step before has claimed.
   const insert = write.insert(tenants).select(
-    sql`SELECT ${claim.id}, ${claim.slug}, ${claim.name}, ${DEFAULT_PLAN}, ${settings.CELL},
-      pool.value, 'claimed', 0, ${claim.pendingSeed}, NULL, NULL, ${now}, ${now}, 1, NULL, NULL
-      FROM json_each(${names}) AS pool
-      WHERE NOT EXISTS (
-        SELECT 1 FROM ${tenants} WHERE cell = ${settings.CELL} AND binding = pool.value
-      ) LIMIT 1`,
+    sql`SELECT ${id}, ${slug}, ${name}, ${DEFAULT_PLAN}, cell, binding, 'claimed', 0, ${pendingSeed},
+      NULL, NULL, ${now}, ${now}, 1, NULL, NULL, ${region}
+      FROM ${tenantDatabases} WHERE tenant_id = ${id}`,
   );
-  await commit(
+  const claimed = commit(
     ctx,
     [
+      claimDatabase(ctx, id, "serving"),
       {
         statement: insert,
         expect: 1,
         as: "tenants.claim",
-        otherwise: "pool-exhausted",
         taken: { "tenants.slug": "slug-taken" },
       },
       ...steps,
     ],
     audit,
   );
+  await claimed.catch((error) => elsewhere(ctx, region, error));
   forgetRoute(claim.slug);
+}
+
+/** Who lost the race for the last database here is sent on to a cell that has one. */
+async function elsewhere(ctx: PlatformCtx, region: Region | null, error: unknown): Promise<never> {
+  if (error instanceof Failure && error.code === "pool-exhausted") await chooseCell(ctx, region);
+  throw error;
 }
 
 /**

@@ -3,8 +3,11 @@ import { check, integer, real, sqliteTable, text } from "drizzle-orm/sqlite-core
 
 import type { LimitOverrides } from "../limits/plans.ts";
 
-/** Whether a realm serves requests. Control holds the wish; this row, read live, is what counts. */
-export const REALM_STATUSES = ["active", "suspended", "deactivated"] as const;
+/**
+ * Whether a realm serves requests. Control holds the wish; this row, read live, is what counts. One that
+ * is `moving` to another database stands still: nothing of it is changed any more.
+ */
+export const REALM_STATUSES = ["active", "suspended", "deactivated", "moving"] as const;
 export type RealmStatus = (typeof REALM_STATUSES)[number];
 
 /**

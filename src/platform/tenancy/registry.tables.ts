@@ -1,17 +1,22 @@
 import { index, integer, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import type { LimitOverrides } from "../limits/plans.ts";
+import { REGIONS } from "../regions.ts";
 
 /**
- * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, then
- * `suspended` and back, at last `deactivated`.
+ * Where a tenant stands on its way: `claimed -> migrating -> seeding -> active`, or `importing ->
+ * active`, then `suspended` and back, `importing` again while it moves to another database, at last
+ * `deactivated -> purging -> purged`.
  */
 export const TENANT_STATES = [
   "claimed",
   "migrating",
   "seeding",
+  "importing",
   "active",
   "suspended",
   "deactivated",
+  "purging",
+  "purged",
 ] as const;
 export type TenantState = (typeof TENANT_STATES)[number];
 
@@ -44,6 +49,8 @@ export const tenants = sqliteTable(
     activeAt: integer("active_at", { mode: "timestamp_ms" }),
     /** Limits that differ from the plan's, by name. */
     limits: text("limits", { mode: "json" }).$type<LimitOverrides>(),
+    /** Where its data has to stay; null: anywhere. */
+    region: text("region", { enum: REGIONS }),
   },
   (table) => [
     index("tenants_cell").on(table.cell, table.id),

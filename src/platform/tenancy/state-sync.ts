@@ -1,10 +1,12 @@
 import { and, eq, isNotNull, lt, ne, or, sql } from "drizzle-orm";
-import type { PlatformCtx } from "../context.ts";
+import type { PlatformCtx, TenantCtx } from "../context.ts";
 import type { House } from "../jobs/doorbell.ts";
 import type { LimitOverrides } from "../limits/plans.ts";
 import { errorFields } from "../observe/logger.ts";
+import { tenantDatabases } from "./cells.tables.ts";
 import { commit } from "./commit.ts";
-import { forgetRoute } from "./directory.ts";
+import { forgetRoute, type TenantRoute } from "./directory.ts";
+import { requireCell } from "./here.ts";
 import { type RealmStatus, realm } from "./realm.tables.ts";
 import { type TenantState, tenants } from "./registry.tables.ts";
 import { migrateIfBehind } from "./schema-version.ts";
@@ -19,6 +21,7 @@ const STATUS: Partial<Record<TenantState, RealmStatus>> = {
   active: "active",
   suspended: "suspended",
   deactivated: "deactivated",
+  importing: "moving",
 };
 
 /**
@@ -45,9 +48,12 @@ export async function syncTenant(
   );
   const status = tenant && STATUS[tenant.state];
   if (!tenant || !status) return;
+  requireCell(ctx, tenant.cell);
+  // What is still being filled for it is no house yet.
+  if (status === "moving" && !(await serves(control, tenant))) return;
   // What it is told of may be younger than its schema.
   await migrateIfBehind(ctx, tenant);
-  const inside = await openRoute(ctx, tenant);
+  const inside: TenantCtx = { ...(await openRoute(ctx, tenant)), movesHouse: true };
   const unheard = lt(realm.registryVersion, tenant.version);
   const { plan, limits } = tenant;
   const changed = { updatedAt: new Date(), version: sql`${realm.version} + 1` };
@@ -107,6 +113,19 @@ export async function syncTenant(
   );
 }
 
+/** Whether the tenant lives in its database, and not only will. */
+async function serves({ db }: PlatformCtx, { cell, binding }: TenantRoute): Promise<boolean> {
+  const rows = await db.read(
+    (reader) =>
+      reader
+        .select({ state: tenantDatabases.state })
+        .from(tenantDatabases)
+        .where(and(eq(tenantDatabases.cell, cell), eq(tenantDatabases.binding, binding))),
+    "primary",
+  );
+  return rows[0]?.state === "serving";
+}
+
 /** As the column holds it. */
 function asText(limits: LimitOverrides | null): string | null {
   return limits && JSON.stringify(limits);
@@ -117,6 +136,7 @@ const STATE_ACTIONS: Record<RealmStatus, string> = {
   active: "activated",
   suspended: "suspended",
   deactivated: "deactivated",
+  moving: "move_begun",
 };
 
 /** Tells all who have not heard yet. */

@@ -31,6 +31,8 @@ export interface WriteStep {
   readonly as: string;
   /** What a count other than 1 means to the caller; `conflict` by default. */
   readonly otherwise?: ProblemCode;
+  /** The schema that it needs: in a database that is older the step is left out. */
+  readonly since?: number;
   /**
    * Told how many rows it changed, once the commit is through. Not told where the answer to the
    * commit was lost.
@@ -45,6 +47,8 @@ export interface GuardStep {
   readonly require: SQL;
   readonly as: string;
   readonly otherwise: ProblemCode;
+  /** As for a write. */
+  readonly since?: number;
 }
 
 export type Step = WriteStep | GuardStep;

@@ -47,18 +47,27 @@ export function internalsOf(tenancy: Tenancy): Internals {
   return found;
 }
 
-/** Opens the way to all realms for one request or job. */
-export function createTenancy(options: TenancyOptions): Tenancy {
-  const control = open<ControlDb>({
+/** Opens the control database for one request or job. */
+export function openControl(
+  { CONTROL_DB }: Pick<Bindings, "CONTROL_DB">,
+  { log, meter }: Pick<TenancyOptions, "log" | "meter">,
+): ControlDb {
+  return open<ControlDb>({
     realmId: PLATFORM,
-    binding: options.env.CONTROL_DB,
-    log: options.log,
-    meter: options.meter,
+    // Its migrations are applied before the code that needs them is deployed.
+    schemaVersion: Number.POSITIVE_INFINITY,
+    binding: CONTROL_DB,
+    log,
+    meter,
     trips: "controlTrips",
     start: "first-primary",
   });
+}
+
+/** Opens the way to all realms for one request or job. */
+export function createTenancy(options: TenancyOptions): Tenancy {
   const tenancy = {} as Tenancy;
-  internals.set(tenancy, { ...options, control });
+  internals.set(tenancy, { ...options, control: openControl(options.env, options) });
   return tenancy;
 }
 
@@ -105,6 +114,7 @@ export async function openRoute(scope: RequestScope, route: TenantRoute): Promis
   const seen = await readBookmark(settings.MASTER_KEY, route.id, bookmark);
   const db = open<TenantDb>({
     realmId: route.id,
+    schemaVersion: route.schemaVersion,
     binding: poolDatabase(env, route.binding),
     log,
     meter,

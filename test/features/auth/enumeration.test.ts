@@ -12,7 +12,7 @@ import {
 } from "../../support/client.ts";
 import type { Around } from "../../support/d1.ts";
 import { times } from "../../support/registration.ts";
-import { openWorker, wrapAll } from "../../support/worker.ts";
+import { databaseOfTenant, openWorker, wrapAll } from "../../support/worker.ts";
 
 /** What a sign-in costs: all that a stranger could measure. */
 interface Cost {
@@ -145,6 +145,17 @@ describe("a sign-in tells nobody whether an account exists", () => {
     expect(problemOf((await compare(door, known, unknown, "192.0.2.1", more)).reply)).toBe(
       "sign-in-locked",
     );
+  });
+
+  it("when the account has no password", async () => {
+    const door = (doors["a tenant's door"] as () => Door)();
+    const known = await door.known();
+    const database = await databaseOfTenant(house.slug);
+    const none = "UPDATE users SET password_hash = 'none' WHERE email = ?";
+    await database.prepare(none).bind(known).run();
+    const { reply, cost } = await compare(door, known, stranger(), "192.0.2.78");
+    expect(problemOf(reply)).toBe("invalid-credentials");
+    expect(cost.hashes).toBe(1);
   });
 
   it("in odd forms of an e-mail and in passwords of any length", async () => {

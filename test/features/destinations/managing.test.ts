@@ -295,7 +295,7 @@ describe("bad input", () => {
 
   it("of plain http is refused outside development and tests", async () => {
     const production = { ENVIRONMENT: "production", BASE_URL: "https://rowhouse.test" };
-    const env = { ...production, ANONYMOUS_PER_MINUTE: "120" };
+    const env = { ...production, ANONYMOUS_PER_MINUTE: "120", TENANT_SCHEMA: undefined };
     const settings = { ...env, PASSWORD_SCRYPT_LN: "14", LOG_LEVEL: "info" };
     const url = `${tenant.api}/destinations`.replace(/^http:/, "https:");
     const token = tenant.admin.token;

@@ -91,6 +91,7 @@ describe("the log of runs", () => {
       resumes: ids[2],
       resume_after: null,
       error: null,
+      cell: null,
       failures: [
         {
           tenant_id: nobody,
@@ -144,9 +145,11 @@ describe("the log of runs", () => {
 
   it("has the runs of a real tick", async () => {
     await tick();
-    const { data } = (await get("?limit=3")).json;
+    const { data } = (await get("?limit=5")).json;
     expect(data.map((run: { name: string }) => run.name)).toEqual([
       "rounds.sweep",
+      "migrations.advance",
+      "tenants.purge",
       "tenants.sync_state",
       "provisioning.resume",
     ]);

@@ -89,7 +89,7 @@ describe("limits, documented", () => {
     const refused = await ask();
     expect(refused.json).toEqual({
       type: "https://rowhouse.dev/problems/quota-exceeded",
-      title: "A rate limit is reached",
+      title: "An assigned quota is exceeded",
       status: 429,
       detail: expect.stringMatching(/tenant: 1 in 60 s, user: 1 in 60 s/),
       instance: "/api/v1/users",

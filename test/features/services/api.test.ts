@@ -209,6 +209,7 @@ describe("the API section of a service", () => {
       PASSWORD_SCRYPT_LN: "14",
       LOG_LEVEL: "info",
       ANONYMOUS_PER_MINUTE: "120",
+      TENANT_SCHEMA: undefined,
     });
     const add = (base_url: string) => {
       const slug = fresh("production");

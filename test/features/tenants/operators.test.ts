@@ -12,6 +12,7 @@ import {
   signIn,
   type TestTenant,
 } from "../../support/client.ts";
+import { openCell } from "../../support/open-cell.ts";
 import { databaseOfTenant, firstValue, tick } from "../../support/worker.ts";
 
 const API = `${PLATFORM_ORIGIN}/api/v1`;
@@ -216,6 +217,29 @@ describe("tenants, to operators", () => {
     await tick();
     later(CALLER_TTL_MS);
     expect(problemOf(await me(tenant))).toBe("tenant-suspended");
+  });
+
+  it("of another cell are told by that cell; what only the registry holds any cell changes", async () => {
+    const other = openCell("other-1", { from: 190, count: 2 });
+    const made = await other.as(operator, "POST", "/tenants", company("far-away"));
+    const path = `/tenants/${made.json.id}`;
+    for (const [method, to, body] of [
+      ["POST", `${path}/suspend`],
+      ["POST", `${path}/activate`],
+      ["DELETE", path],
+      ["PUT", path, { plan: "business" }],
+    ] as const) {
+      const reply = await as(method, to, body);
+      expect(problemOf(reply), `${method} ${to}`).toBe("misdirected");
+      expect(reply.headers.get("rowhouse-cell")).toBe("other-1");
+    }
+    const untouched = { state: "active", plan: "standard", cell: "other-1" };
+    expect((await as("GET", path)).json).toMatchObject(untouched);
+    expect((await as("PUT", path, { name: "Far Away" })).json.name).toBe("Far Away");
+
+    expect((await other.as(operator, "POST", `${path}/suspend`)).json.state).toBe("suspended");
+    const inside = other.env.TENANT_DB_0000;
+    expect(await firstValue(inside as D1Database, "SELECT status FROM realm")).toBe("suspended");
   });
 
   it("that are not there are 404", async () => {

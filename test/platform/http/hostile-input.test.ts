@@ -1,5 +1,6 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addActor } from "../../support/actors.ts";
+import { doneImport } from "../../support/archives.ts";
 import { servers } from "../../support/called-services.ts";
 import {
   addUser,
@@ -15,22 +16,31 @@ import {
   type TestTenant,
 } from "../../support/client.ts";
 import { HOSTILE_TEXTS } from "../../support/hostile.ts";
+import { forgetCells, knowThisCell, POOL, THIS_CELL } from "../../support/open-cell.ts";
 import { type Ids, type Operation, operationsOf, type Schema } from "../../support/operations.ts";
+import {
+  FIRST_OF_DATA,
+  type ReadBack,
+  type ReadBacks,
+  readBacksOf,
+} from "../../support/read-backs.ts";
 import { openSignal } from "../../support/stream.ts";
 import { addService, deliver, received, signed, type TestService } from "../../support/webhooks.ts";
+import { bindings } from "../../support/worker.ts";
 
 let acme: TestTenant;
 let victim: TestTenant;
+/** One that is being moved. */
+let mover: TestTenant;
+/** One that left long ago, and is erased. */
+let leaver: TestTenant;
 let colleague: Caller;
 let reader: Caller;
 let operator: Caller;
 /** One that receives, and one that is changed. */
 let service: TestService;
 let changed: TestService;
-let destination: string;
 let actor: string;
-let signal: string;
-let rule: string;
 let made = 0;
 
 interface Place {
@@ -39,87 +49,9 @@ interface Place {
   /** What the parameters of paths stand for. */
   readonly ids: Ids;
 }
+let readBacks: ReadBacks;
 let doors: { tenant: Place; platform: Place };
 let operations: { door: "tenant" | "platform"; operation: Operation }[];
-
-/**
- * Where what was written comes back, by operation: address, and field of the answer for each field
- * of the body. Operations that store no text of the caller's are null.
- */
-const READ_BACK: Record<string, ((reply: Reply) => ReadBack) | null> = {
-  createUser: (reply) => ({ url: `${acme.origin}${reply.headers.get("location")}`, fields: NAMES }),
-  updateUser: () => ({ url: `${acme.api}/users/${colleague.id}`, fields: NAMES }),
-  updateProfile: () => ({ url: "/api/v1/auth/me", fields: NAMES }),
-  updateCurrentTenant: () => ({ url: `${acme.api}/tenants/current`, fields: NAME }),
-  updateTenant: () => ({ url: `/api/v1/tenants/${victim.id}`, fields: NAME }),
-  createTenant: (reply) => ({ url: reply.headers.get("location") ?? "", fields: COMPANY }),
-  register: (reply) => ({
-    url: `${reply.json.tenant.url}/api/v1/users`,
-    token: reply.json.access_token,
-    fields: { admin_first_name: [FIRST, "first_name"], admin_last_name: [FIRST, "last_name"] },
-    also: { company_name: reply.json.tenant.name },
-  }),
-  createService: (reply) => ({ url: reply.headers.get("location") ?? "", fields: NAME }),
-  updateService: () => ({ url: `${acme.api}/services/${changed.slug}`, fields: NAME }),
-  callService: null,
-  sendTestWebhook: (reply) => ({
-    url: `${acme.api}/webhooks/events/${reply.json.event_id}`,
-    fields: { type: ["type"] },
-  }),
-  replayDeadLetters: null,
-  createDestination: (reply) => ({
-    url: `${acme.origin}${reply.headers.get("location")}`,
-    fields: DESCRIPTION,
-  }),
-  updateDestination: () => ({
-    url: `${acme.api}/destinations/${destination}`,
-    fields: DESCRIPTION,
-  }),
-  testDestination: (reply) => ({
-    url: `${acme.api}/destinations/${destination}/deliveries/${reply.json.id}`,
-    fields: { type: ["event_type"] },
-  }),
-  resendDeliveries: null,
-  createActor: (reply) => ({ url: reply.headers.get("location") ?? "", fields: NAME }),
-  updateActor: () => ({ url: `${acme.api}/actors/${actor}`, fields: NAME }),
-  createEvent: (reply) => ({
-    url: reply.headers.get("location") ?? "",
-    fields: { event_type: ["event_type"], subject: ["subject"] },
-  }),
-  createEvents: null,
-  createSignal: (reply) => ({
-    url: reply.headers.get("location") ?? "",
-    fields: { title: ["title"], description: ["description"] },
-  }),
-  assignSignal: null,
-  resolveSignal: null,
-  createSignalRule: (reply) => ({
-    url: reply.headers.get("location") ?? "",
-    fields: { metric: ["metric"] },
-  }),
-  updateSignalRule: () => ({
-    url: `${acme.api}/signal-rules/${rule}`,
-    fields: { metric: ["metric"] },
-  }),
-  signIn: null,
-  signOut: null,
-  refresh: null,
-  changePassword: null,
-  createInvitation: null,
-};
-
-interface ReadBack {
-  readonly url: string;
-  readonly token?: string;
-  readonly fields: Readonly<Record<string, readonly string[]>>;
-  readonly also?: Readonly<Record<string, unknown>>;
-}
-
-const FIRST = "first of data";
-const NAME = { name: ["name"] };
-const DESCRIPTION = { description: ["description"] };
-const NAMES = { first_name: ["first_name"], last_name: ["last_name"] };
-const COMPANY = { company_name: ["name"] };
 
 beforeAll(async () => {
   [acme, victim, operator] = [await newTenant(), await newTenant(), await newOperator()];
@@ -129,27 +61,36 @@ beforeAll(async () => {
     token: acme.admin.token,
     body: { url: "https://hooks.acme.example/", event_types: ["nothing.ever"] },
   });
-  destination = added.json.id;
   actor = await addActor(acme);
-  signal = await openSignal(acme);
   const ruled = await call("POST", `${acme.api}/signal-rules`, {
     token: acme.admin.token,
     body: { metric: "hostile", operator: ">", threshold: 1, severity: "low" },
   });
-  rule = ruled.json.id;
   const ids = {
     users: colleague.id,
     slug: changed.slug,
     service: service.slug,
-    destinations: destination,
+    destinations: added.json.id,
     actors: actor,
-    signals: signal,
-    "signal-rules": rule,
+    signals: await openSignal(acme),
+    "signal-rules": ruled.json.id,
   };
   doors = {
     tenant: { origin: acme.origin, token: acme.admin.token, ids },
-    platform: { origin: PLATFORM_ORIGIN, token: operator.token, ids: { tenants: victim.id } },
+    platform: {
+      origin: PLATFORM_ORIGIN,
+      token: operator.token,
+      ids: { tenants: victim.id, cells: THIS_CELL, import: await doneImport(victim.id) },
+    },
   };
+  readBacks = readBacksOf(acme, ids, victim.id);
+  [mover, leaver] = [await newTenant(), await newTenant()];
+  await bindings.CONTROL_DB.prepare(
+    "UPDATE tenants SET state = 'deactivated', deactivated_at = 0 WHERE id = ?",
+  )
+    .bind(leaver.id)
+    .run();
+  await knowThisCell();
   operations = [];
   for (const door of ["tenant", "platform"] as const) {
     for (const operation of await operationsOf(doors[door].origin)) {
@@ -158,10 +99,14 @@ beforeAll(async () => {
   }
 });
 
+// Other files of this isolate know of no cell.
+afterAll(forgetCells);
+
 /** Sends a body to an operation, signed in again where the last request ended the session. */
 async function send(at: "tenant" | "platform", operation: Operation, body: unknown) {
   const { origin, token, ids } = doors[at];
-  const url = operation.url(origin, ids);
+  const isPurge = operation.id === "purgeTenant";
+  const url = operation.url(origin, isPurge ? { ...ids, tenants: leaver.id } : ids);
   const first = await call(operation.method, url, { token, body });
   if (first.status !== 401 || operation.isPublic) return first;
   const email = at === "tenant" ? acme.admin.email : operator.email;
@@ -176,13 +121,16 @@ function bodyFor(operation: Operation): Record<string, unknown> {
   const right: Record<string, unknown> = {
     email: `${unique}@hostile.test`,
     admin_email: `${unique}@hostile.test`,
-    slug: unique,
+    slug: operation.id === "purgeTenant" ? leaver.slug : unique,
     password: PASSWORD,
     admin_password: PASSWORD,
     current_password: PASSWORD,
     new_password: PASSWORD,
     actor_id: actor,
     user_id: acme.admin.id,
+    canary: victim.slug,
+    tenant_id: mover.id,
+    claimable: POOL,
   };
   const sample = operation.sample();
   for (const name of Object.keys(sample)) if (name in right) sample[name] = right[name];
@@ -191,6 +139,9 @@ function bodyFor(operation: Operation): Record<string, unknown> {
   // None of these belongs into a body without need.
   delete sample.tenant_slug;
   delete sample.invitation;
+  delete sample.region;
+  delete sample.archive;
+  if (operation.id === "importSeed") sample.tenant = { slug: unique, name: "Seeded" };
   // What the document calls a time was long ago one day.
   delete sample.timestamp;
   return sample;
@@ -215,7 +166,7 @@ describe("hostile input", { timeout: 30_000 }, () => {
     const { signIn: a, refresh: b, ...others } = accepted;
     expect([a, b]).toEqual([401, 401]);
     for (const [id, status] of Object.entries(others)) expect(status, id).toBeLessThan(300);
-    expect(Object.keys(accepted).sort()).toEqual(Object.keys(READ_BACK).sort());
+    expect(Object.keys(accepted).sort()).toEqual(Object.keys(readBacks).sort());
   });
 
   it.each(Object.entries(HOSTILE_TEXTS))(
@@ -231,7 +182,7 @@ describe("hostile input", { timeout: 30_000 }, () => {
           expectNoFault(reply, what);
           tried += names.length;
           if (operation.id === "changePassword") await restorePassword(door, reply, text);
-          const readBack = reply.status < 300 && READ_BACK[operation.id]?.(reply);
+          const readBack = reply.status < 300 && readBacks[operation.id]?.(reply);
           if (!readBack) continue;
           for (const name of names) {
             stored += await expectUnchanged(door, name, text, readBack, what);
@@ -285,7 +236,7 @@ describe("hostile input", { timeout: 30_000 }, () => {
       token: token ?? doors[door].token,
     });
     const value = path.reduce(
-      (node, step) => (step === FIRST ? node.data[0] : node[step]),
+      (node, step) => (step === FIRST_OF_DATA ? node.data[0] : node[step]),
       read.json,
     );
     expect(value, what).toBe(text);
@@ -300,7 +251,8 @@ describe("hostile input", { timeout: 30_000 }, () => {
       for (const path of textsOf(operation.fields ?? {})) {
         const pointer = `/${path.join("/")}`;
         for (const value of wrong) {
-          const reply = await send(door, operation, withValue(bodyFor(operation), path, value));
+          const body = withWhole(operation, path[0] ?? "");
+          const reply = await send(door, operation, withValue(body, path, value));
           expect(reply.status, `${operation.id} ${pointer}: ${reply.text}`).toBe(422);
           expect(problemOf(reply)).toBe("validation-failed");
           expect(reply.json.errors[0].pointer).toBe(pointer);
@@ -317,6 +269,13 @@ describe("hostile input", { timeout: 30_000 }, () => {
       ...(type === "string" ? [[name]] : []),
       ...textsOf(properties ?? {}).map((path) => [name, ...path]),
     ]);
+  }
+
+  /** A body of which this field is there, if it is one with fields of its own. */
+  function withWhole(operation: Operation, name: string): Record<string, unknown> {
+    const body = bodyFor(operation);
+    const sample = operation.sample()[name];
+    return name in body || typeof sample !== "object" ? body : { ...body, [name]: sample };
   }
 
   function withValue(body: Record<string, unknown>, path: string[], value: unknown): object {

@@ -249,6 +249,38 @@ describe("a schedule", () => {
     expect(ran).toEqual([]);
   });
 
+  it("is one for each cell: none goes on with another's, and none passes for another's", async () => {
+    const ran: string[] = [];
+    const cells = ["test-1", "test-2"].map((CELL) => {
+      const env = { ...bindings, CELL };
+      let fails = CELL === "test-1";
+      const own = [
+        schedule(async () => {
+          ran.push(CELL);
+          if (fails) throw new Error("the first time");
+        }),
+      ];
+      const mend = () => {
+        fails = false;
+      };
+      return { mend, tick: (cron: string) => fire(env, cron, own) };
+    });
+    const [one, other] = cells as [(typeof cells)[number], (typeof cells)[number]];
+    await one.tick("0 * * * *");
+    await other.tick("0 * * * *");
+    one.mend();
+    clock.pass(MINUTE);
+    await other.tick(EVERY_MINUTE);
+    expect(ran).toEqual(["test-1", "test-2"]);
+    await one.tick(EVERY_MINUTE);
+    expect(ran).toEqual(["test-1", "test-2", "test-1"]);
+    // The other's cron does not come, and the first one's does.
+    clock.pass(HOUR + 5 * MINUTE);
+    await one.tick("0 * * * *");
+    await other.tick(EVERY_MINUTE);
+    expect(ran.slice(3)).toEqual(["test-1", "test-2"]);
+  });
+
   it("whose tenants failed is not run again: their bells are", async () => {
     await bindings.CONTROL_DB.prepare(
       `INSERT INTO job_runs (id, name, status, started_at, finished_at, tenants, done, failed)

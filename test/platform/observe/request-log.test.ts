@@ -280,6 +280,8 @@ describe("the job log", () => {
       "tenants.sync_state": [3, 0],
       "rounds.sweep": [3, 1],
       "jobs.catch_up": [2, 0],
+      "migrations.advance": [3, 0],
+      "tenants.purge": [3, 0],
     },
     "0 * * * *": { "jobs.prune": [4, 0], "rounds.cleanup": [3, 1] },
     "10 */4 * * *": { "rounds.idle": [3, 1] },
@@ -388,8 +390,10 @@ describe("the job log", () => {
     const { entries } = await captureLogs(() => tick(own).catch(() => undefined));
     expect(linesOf(entries)).toMatchObject([
       { job: "jobs.catch_up", status: "failed" },
+      { job: "migrations.advance", status: "failed" },
       { job: "provisioning.resume", status: "failed" },
       { job: "rounds.sweep", status: "failed" },
+      { job: "tenants.purge", status: "failed" },
       { job: "tenants.sync_state", status: "failed" },
     ]);
   });

@@ -12,6 +12,7 @@ const settings = (ENVIRONMENT: string, BASE_URL: string) =>
     PASSWORD_SCRYPT_LN: "14",
     LOG_LEVEL: "info",
     ANONYMOUS_PER_MINUTE: "120",
+    TENANT_SCHEMA: undefined,
   } as Bindings);
 
 const PRODUCTION = settings("production", "https://rowhouse.example");

@@ -79,6 +79,8 @@ describe("a path that is refused", () => {
     ["/%252e%252e/v2", CLIMBING],
     ["/%25252e%25252e/v2", CLIMBING],
     ["/..;/v2", CLIMBING],
+    ["/.. ", CLIMBING],
+    ["/v2/%20../v2", CLIMBING],
     ["/..;a=b/v2", CLIMBING],
     ["/..%3b/v2", CLIMBING],
     ["/%2e%2e;/v2", CLIMBING],

@@ -163,7 +163,7 @@ describe("the way to a tenant", () => {
     expect(problemOf(await call("GET", health("never-heard-of")))).toBe("tenant-not-found");
   });
 
-  it("leads nowhere for a tenant of another cell", async () => {
+  it("leads to the cell that has to answer, for a tenant of another one", async () => {
     const { slug } = await newTenant("elsewhere");
     const moveTo = (cell: string) =>
       bindings.CONTROL_DB.prepare("UPDATE tenants SET cell = ? WHERE slug = ?")
@@ -172,7 +172,9 @@ describe("the way to a tenant", () => {
     await moveTo("other-1");
     vi.useFakeTimers({ toFake: ["Date"] });
     vi.setSystemTime(Date.now() + 61_000);
-    expect(problemOf(await call("GET", health(slug)))).toBe("tenant-not-found");
+    const reply = await call("GET", health(slug));
+    expect([reply.status, problemOf(reply)]).toEqual([421, "misdirected"]);
+    expect(reply.headers.get("rowhouse-cell")).toBe("other-1");
     await moveTo("test-1");
   });
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { call, newTenant, PASSWORD, PLATFORM_ORIGIN, signIn } from "../../support/client.ts";
 import { showFigures } from "../../support/figures.ts";
+import { wronglyHoused } from "../../support/open-cell.ts";
 import { REGISTER, registrationOf, times } from "../../support/registration.ts";
 import {
   bindings,
@@ -91,6 +92,7 @@ describe("provisioning", () => {
       expect(reply.status, slug).toBeGreaterThanOrEqual(500);
       left.set(slug, String((await registryOf(slug))?.state ?? "nothing"));
     }
+    expect(await wronglyHoused()).toEqual([]);
     const traces = () => Promise.all(cuts.map(({ slug }) => tracesOf(slug)));
 
     const before = await traces();
@@ -118,6 +120,7 @@ describe("provisioning", () => {
       "SELECT count(*) AS all_of_them, count(DISTINCT binding) AS bindings FROM tenants",
     ).all();
     expect(results).toEqual([{ all_of_them: 1 + 2 * trips, bindings: 1 + 2 * trips }]);
+    expect(await wronglyHoused()).toEqual([]);
     const states = Object.fromEntries(
       [...Map.groupBy(left.values(), (state) => state)].map(([state, all]) => [state, all.length]),
     );
@@ -133,7 +136,7 @@ describe("provisioning", () => {
     const slow = openWorker(
       wrapAll(() => async (_, run) => {
         trips += 1;
-        if (trips > 4) await gate.promise;
+        if (trips > 5) await gate.promise;
         return run();
       }),
     );

@@ -8,6 +8,9 @@ interface Operation {
   readonly params: boolean;
 }
 
+/** They stand in audit logs: who takes a tenant's data out does not do it unseen. */
+const AUDITED = ["/api/v1/tenants/{id}/export"];
+
 /** Every GET of a door, as its OpenAPI document lists them. */
 async function readsOf(origin: string): Promise<Operation[]> {
   const { json } = await call("GET", `${origin}/openapi.json`);
@@ -17,7 +20,7 @@ async function readsOf(origin: string): Promise<Operation[]> {
 }
 
 describe("reading", () => {
-  it("writes no row on any GET of any door, and sends selects alone", async () => {
+  it("writes no row on any GET of any door but the audited, and sends selects alone", async () => {
     const house = await newTenant("read-only");
     const operator = await newOperator();
     await addUser(house, "user");
@@ -35,8 +38,13 @@ describe("reading", () => {
       { origin: PLATFORM_ORIGIN, token: operator.token },
     ];
     const asked: string[] = [];
+    const leftOut: string[] = [];
     for (const { origin, token } of doors) {
       for (const { path } of await readsOf(origin)) {
+        if (AUDITED.includes(path)) {
+          leftOut.push(path);
+          continue;
+        }
         const filled = path.replace(/(\w+)\/\{id\}/, (_, list) => `${list}/${ids[list]}`);
         const reply = await watched.call("GET", `${origin}${filled}`, { token });
         // A list that is not this door's is not found; a refusal would be audited. Streams are no reads.
@@ -44,6 +52,7 @@ describe("reading", () => {
         if (reply.status === 200) asked.push(filled);
       }
     }
+    expect(leftOut).toEqual(AUDITED);
     expect(asked).toContain(`/api/v1/users/${house.admin.id}`);
     expect(asked).toContain(`/api/v1/tenants/${house.id}`);
     expect(asked.length).toBeGreaterThan(12);

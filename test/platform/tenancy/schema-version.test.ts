@@ -3,9 +3,13 @@ import { hashPassword } from "../../../src/platform/crypto/password-hash.ts";
 import { newId } from "../../../src/platform/ids.ts";
 import { TENANT_MIGRATIONS } from "../../../src/platform/tenancy/migrations.ts";
 import { migrate } from "../../../src/platform/tenancy/migrator.ts";
+import { captureLogs } from "../../support/captured-logs.ts";
 import { call, PASSWORD, problemOf, signIn } from "../../support/client.ts";
 import { type Around, LOST_TEXTS, wrapD1 } from "../../support/d1.ts";
+import { jam, mend } from "../../support/fleet.ts";
 import { times } from "../../support/registration.ts";
+import { cellNamed } from "../../support/routers.ts";
+import { SCHEMA } from "../../support/schema.ts";
 import {
   bindings,
   databaseOf,
@@ -99,8 +103,8 @@ describe("a tenant on an older schema", () => {
     });
     const replies = await Promise.all(times(20, () => call("GET", `${api}/auth/me`)));
     expect(new Set(replies.map(problemOf))).toEqual(new Set(["unauthenticated"]));
-    expect(await versionOf(database)).toBe(NEWEST);
-    expect((await registryOf("two-behind"))?.schema_version).toBe(NEWEST);
+    expect(await versionOf(database)).toBe(SCHEMA);
+    expect((await registryOf("two-behind"))?.schema_version).toBe(SCHEMA);
     expect(await notedMigrations(id)).toBe(1);
     // By nobody's doing: who happened to come first has no place in the platform's log.
     const noted = `SELECT principal || data FROM audit_log JOIN audit_private ON audit_id = id
@@ -125,7 +129,7 @@ describe("a tenant on an older schema", () => {
       .bind(state, plan, slug)
       .run();
     await tick();
-    expect(await registryOf(slug)).toMatchObject({ unsynced_since: null, schema_version: NEWEST });
+    expect(await registryOf(slug)).toMatchObject({ unsynced_since: null, schema_version: SCHEMA });
     const told = await database.prepare("SELECT status, plan, registry_version FROM realm").first();
     expect(told).toEqual({ status: state, plan, registry_version: 2 });
   });
@@ -137,7 +141,47 @@ describe("a tenant on an older schema", () => {
     });
     await works(api, email);
     expect(await versionOf(database)).toBe(NEWEST);
-    expect((await registryOf("not-noted"))?.schema_version).toBe(NEWEST);
+    expect((await registryOf("not-noted"))?.schema_version).toBe(SCHEMA);
+    expect(await notedMigrations(id)).toBe(1);
+  });
+
+  it("is migrated once, though the router hands on for a minute what it knew before", async () => {
+    const slug = "known-as-old";
+    const old = { database: Math.max(FIRST, NEWEST - 2), registry: NEWEST - 2 };
+    const { id, database, api } = await oldTenant(slug, old);
+    const binding = String((await registryOf(slug))?.binding);
+    const trips: string[] = [];
+    const cell = cellNamed(
+      "test-1",
+      wrapAll((to) => (_, run) => {
+        trips.push(to);
+        return run();
+      }),
+    );
+    /** Where an attempt to sign in goes, by a way that says so of the schema. */
+    const tripsOfOne = async (schemaVersion: number) => {
+      trips.length = 0;
+      const door = await cell({
+        id,
+        slug,
+        cell: "test-1",
+        binding,
+        state: "active",
+        schemaVersion,
+      });
+      const body = JSON.stringify({ email: `${crypto.randomUUID()}@x.test`, password: PASSWORD });
+      const headers = { "content-type": "application/json" };
+      const answer = await door.fetch(`${api}/auth/login`, { method: "POST", headers, body });
+      expect(answer.status).toBe(401);
+      return [...trips];
+    };
+    const first = await tripsOfOne(old.registry);
+    expect(first).toContain("CONTROL_DB");
+    expect(await versionOf(database)).toBe(SCHEMA);
+    const usual = await tripsOfOne(NEWEST);
+    expect(new Set(usual)).toEqual(new Set([binding]));
+    for (const _ of times(3, Number)) expect(await tripsOfOne(old.registry)).toEqual(usual);
+    console.log(`${first.length} trips of the first, ${usual.length} of each other`);
     expect(await notedMigrations(id)).toBe(1);
   });
 
@@ -177,6 +221,30 @@ describe("a tenant on an older schema", () => {
       expect(reply.headers.get("retry-after")).toBe("5");
     }
     await works(api, email);
-    expect(await versionOf(database)).toBe(NEWEST);
+    expect(await versionOf(database)).toBe(SCHEMA);
+  });
+
+  it("whose database refuses the migration is alone told to come back, and is tried anew later", async () => {
+    const behind = { database: NEWEST - 2, registry: NEWEST - 2 };
+    const { email, database, api } = await oldTenant("jammed", behind);
+    const neighbour = await oldTenant("not-jammed", behind);
+    await jam(database);
+    const ask = () => call("GET", `${api}/auth/me`);
+    const { result: reply, entries } = await captureLogs(ask);
+    expect([reply.status, problemOf(reply)]).toEqual([503, "tenant-migrating"]);
+    expect(reply.headers.get("retry-after")).toBe("10");
+    expect(reply.text).not.toContain("in the way");
+    const line = entries.find(({ message }) => message === "failed");
+    expect(line).toMatchObject({ level: "error", code: "tenant-migrating" });
+    expect(line.error).toContain(TENANT_MIGRATIONS[NEWEST - 2]?.name);
+    expect(JSON.stringify(line.cause)).toContain("something is in the way");
+    await works(neighbour.api, neighbour.email);
+
+    await mend(database);
+    expect(problemOf(await ask()), "it is left alone for 10 seconds").toBe("tenant-migrating");
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(Date.now() + 10_000);
+    await works(api, email);
+    expect(await versionOf(database)).toBe(SCHEMA);
   });
 });

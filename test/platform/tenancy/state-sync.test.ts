@@ -129,7 +129,7 @@ describe("suspending a tenant", () => {
     const deaf = times(51, (index) =>
       bindings.CONTROL_DB.prepare(
         `INSERT INTO tenants SELECT 'tenant_deaf_' || ?1, 'deaf-' || ?1, name, plan, cell,
-          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL
+          'TENANT_DB_GONE_' || ?1, 'suspended', schema_version, NULL, 1, NULL, 0, 0, 1, NULL, NULL, NULL
           FROM tenants WHERE slug = ?2`,
       ).bind(index, heard.slug),
     );

@@ -8,7 +8,7 @@ const LONGEST = { src: 250, test: 450 } as const;
 
 /** From the entry down to what everything stands on. `env.ts` is the lowest of all. */
 function heightOf(file: string): number {
-  if (file === "src/index.ts") return 3;
+  if (file === "src/index.ts" || file === "src/router.ts") return 3;
   if (file === "src/app.ts" || file === "src/registry.ts") return 2;
   if (file.startsWith("src/features/")) return 1;
   return 0;
@@ -85,7 +85,7 @@ const honoPlaces: Rule = (modules) =>
   each(modules, (module, { from, names }) => {
     if (from !== "hono" && !from.startsWith("hono/") && !from.startsWith("@hono/")) return null;
     const { file } = module;
-    if (file === "src/app.ts") return null;
+    if (file === "src/app.ts" || file === "src/router.ts") return null;
     if (/^src\/platform\/(?:http|limits|access|tenancy|observe)\//.test(file)) return null;
     if (file.endsWith(".routes.ts")) return null;
     const onlyZ = from === "@hono/zod-openapi" && names.every((name) => name === "z");

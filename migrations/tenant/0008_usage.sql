@@ -1,0 +1,4 @@
+CREATE TABLE `usage` (
+	`month` text PRIMARY KEY NOT NULL,
+	`events` integer NOT NULL
+);
