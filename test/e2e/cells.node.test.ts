@@ -146,8 +146,6 @@ describe("a router and two cells", { timeout: 60_000 }, () => {
     expect(actors.status, actors.text).toBe(200);
     const names = JSON.parse(actors.text).data.map(({ name }: { name: string }) => name);
     expect(names).toContain("Grace");
-    const asked = (await linesOf(actors)).filter(({ fields }) => fields.message === "request");
-    expect(asked.map(({ worker }) => worker)).toContain("rowhouse-eu");
     const { cell, state } = JSON.parse((await asOperator("GET", `/tenants/${mover.id}`)).text);
     expect([cell, state]).toEqual(["eu", "active"]);
   });
