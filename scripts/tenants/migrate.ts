@@ -88,8 +88,10 @@ async function watched(api: OperatorsApi, { id }: Run, output: Output): Promise<
 function textOf({ id, state, canary, schema_version, totals, failures }: RunDetails): string {
   const { pending, done, failed } = totals;
   if (pending + done + failed === 0) return `Nobody is behind schema ${schema_version}.`;
-  const said =
-    state === "halted"
+  const isCancelled = failures.some(({ error }) => error === "cancelled");
+  const said = isCancelled
+    ? `${id} was cancelled: ${done} tenants at schema ${schema_version}, ${failed} not done.`
+    : state === "halted"
       ? `${id} stopped at its canary ${canary}; ${pending} tenants were not touched.`
       : `${id}: ${done} tenants at schema ${schema_version}, ${failed} failed.`;
   if (failures.length === 0) return said;

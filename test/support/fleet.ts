@@ -8,8 +8,9 @@ import { TENANT_MIGRATIONS } from "../../src/platform/tenancy/migrations.ts";
 import { type Caller, PASSWORD, PLATFORM_ORIGIN, problemOf, type Reply } from "./client.ts";
 import type { KeptQueues } from "./kept-queues.ts";
 import { bring } from "./queue-batches.ts";
-import { REGISTER, registrationOf } from "./registration.ts";
-import { databaseOfTenant, firstValue, type OtherWorker, openWorker } from "./worker.ts";
+import { REGISTER, registrationOf, times } from "./registration.ts";
+import { emptyRegistry } from "./rounds.ts";
+import { bindings, databaseOfTenant, firstValue, type OtherWorker, openWorker } from "./worker.ts";
 
 /** The schema of this release, whichever one the tests run on. */
 export const NEWEST = TENANT_MIGRATIONS.length;
@@ -35,6 +36,20 @@ export async function oldTenant(slug: string): Promise<OldTenant> {
   const { tenant, access_token: token } = reply.json;
   const database = await databaseOfTenant(slug);
   return { id: tenant.id, slug, api: `${tenant.url}/api/v1`, token, database };
+}
+
+/** So many tenants of the release before. */
+export const oldTenants = (name: string, count: number): Promise<OldTenant[]> =>
+  Promise.all(times(count, () => oldTenant(`${name}-${++made}`)));
+let made = 0;
+
+/** A registry without tenants, and without runs that would be in the way. */
+export async function emptyFleet(): Promise<void> {
+  await emptyRegistry();
+  await bindings.CONTROL_DB.batch([
+    bindings.CONTROL_DB.prepare("DELETE FROM migration_targets"),
+    bindings.CONTROL_DB.prepare("DELETE FROM migration_runs"),
+  ]);
 }
 
 /** Whatever is migrated there fails at its first statement, until it is mended. */

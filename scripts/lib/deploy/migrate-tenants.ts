@@ -30,7 +30,9 @@ export async function migrateTenants(plan: Plan, site: Site, tools: Tools): Prom
     return;
   }
   const failed = run.failures.map(({ slug, error }) => `  ${slug}: ${error}`).join("\n");
-  const halted = run.state === "halted" ? "The canary failed, so no other was touched" : "";
+  const isCancelled = run.failures.some(({ error }) => error === "cancelled");
+  const byCanary = run.state === "halted" && !isCancelled;
+  const halted = byCanary ? "The canary failed, so no other was touched" : "";
   throw new Error(
     `${halted || `${run.totals.failed} tenants were not migrated`} (${id}):\n${failed}\nThey go on with the schema they have. Mend what the log says, then: npm run tenants -- migrate --resume ${id}`,
   );

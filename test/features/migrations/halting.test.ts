@@ -4,11 +4,12 @@ import { newOperator } from "../../support/client.ts";
 import { MINUTE, standingClock } from "../../support/clock.ts";
 import {
   bringAll,
+  emptyFleet,
   migrationBells,
   minute,
   NEWEST,
   type OldTenant,
-  oldTenant,
+  oldTenants,
   operatorOf,
   RELEASE,
   schemaOf,
@@ -16,7 +17,6 @@ import {
 import { keptQueues } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { times } from "../../support/registration.ts";
-import { emptyRegistry } from "../../support/rounds.ts";
 import { bindings, firstValue, openWorker } from "../../support/worker.ts";
 
 const CONTROL = bindings.CONTROL_DB;
@@ -27,25 +27,18 @@ const before = openWorker({ TENANT_SCHEMA: String(NEWEST - 1), ...queues.binding
 let operator: ReturnType<typeof operatorOf>;
 
 beforeEach(async () => {
-  await emptyRegistry();
-  await CONTROL.batch([
-    CONTROL.prepare("DELETE FROM migration_targets"),
-    CONTROL.prepare("DELETE FROM migration_runs"),
-  ]);
+  await emptyFleet();
   operator = operatorOf(worker, await newOperator());
   queues.take();
 });
 
-let made = 0;
-const oldTenants = (count: number): Promise<OldTenant[]> =>
-  Promise.all(times(count, () => oldTenant(`halt-${++made}`)));
 const schemasOf = (tenants: readonly OldTenant[]) =>
   Promise.all(tenants.map(({ database }) => schemaOf(database)));
 const OLD = NEWEST - 1;
 
 describe("a bell that the release before hears", () => {
   it("marks nobody done, and is rung again for this one", async () => {
-    const tenants = await oldTenants(3);
+    const tenants = await oldTenants("halt", 3);
     const id = await operator.start();
     for (const { body } of migrationBells(queues)) {
       expect((await bring("doorbells", [body], before)).acked).toEqual([0]);
@@ -64,7 +57,7 @@ describe("a bell that the release before hears", () => {
 
 describe("a migration that ends after its tenant has moved", () => {
   it("says nothing of the new database's schema, and is not done", async () => {
-    const [tenant] = (await oldTenants(1)) as [OldTenant];
+    const [tenant] = (await oldTenants("halt", 1)) as [OldTenant];
     const id = await operator.start();
     const [bell] = migrationBells(queues);
     const moveAway = CONTROL.prepare("UPDATE tenants SET binding = 'TENANT_DB_9999' WHERE id = ?");
@@ -96,7 +89,7 @@ describe("a migration that ends after its tenant has moved", () => {
 
 describe("a run that is cancelled", () => {
   it("is halted, stands in nobody's way, and can be resumed", async () => {
-    const tenants = await oldTenants(3);
+    const tenants = await oldTenants("halt", 3);
     const id = await operator.start({ concurrency: 1 });
     const bells = migrationBells(queues);
     const reply = await operator.ask("POST", `/${id}/cancel`);

@@ -8,6 +8,7 @@ import { LOST_TEXTS } from "../../support/d1.ts";
 import { showFigures } from "../../support/figures.ts";
 import {
   bringAll,
+  emptyFleet,
   migrationBells,
   minute,
   NEWEST,
@@ -21,7 +22,6 @@ import { keptQueues } from "../../support/kept-queues.ts";
 import { expectPlans, watchPlans } from "../../support/plans.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { times } from "../../support/registration.ts";
-import { emptyRegistry } from "../../support/rounds.ts";
 import {
   bindings,
   DEEP,
@@ -41,11 +41,7 @@ const LATE = 6 * MINUTE;
 
 beforeEach(async () => {
   queues.breakWith(null);
-  await emptyRegistry();
-  await CONTROL.batch([
-    CONTROL.prepare("DELETE FROM migration_targets"),
-    CONTROL.prepare("DELETE FROM migration_runs"),
-  ]);
+  await emptyFleet();
   await signInAgain();
   queues.take();
 });

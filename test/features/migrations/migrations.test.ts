@@ -7,6 +7,7 @@ import { MINUTE, standingClock } from "../../support/clock.ts";
 import { showFigures } from "../../support/figures.ts";
 import {
   bringAll,
+  emptyFleet,
   expectServed,
   jam,
   mend,
@@ -22,7 +23,6 @@ import {
 import { keptQueues } from "../../support/kept-queues.ts";
 import { bring } from "../../support/queue-batches.ts";
 import { times } from "../../support/registration.ts";
-import { emptyRegistry } from "../../support/rounds.ts";
 import { bindings, firstValue, openWorker, registryOf } from "../../support/worker.ts";
 
 const CONTROL = bindings.CONTROL_DB;
@@ -32,11 +32,7 @@ const worker = openWorker({ ...RELEASE, ...queues.bindings });
 let operator: ReturnType<typeof operatorOf>;
 
 beforeEach(async () => {
-  await emptyRegistry();
-  await CONTROL.batch([
-    CONTROL.prepare("DELETE FROM migration_targets"),
-    CONTROL.prepare("DELETE FROM migration_runs"),
-  ]);
+  await emptyFleet();
   operator = operatorOf(worker, await newOperator());
   queues.take();
 });
